@@ -1,0 +1,1 @@
+"""What the generator may change: a clip and its track go in, VACE control video and masks come out."""

@@ -1,0 +1,211 @@
+"""Video files, read through PyAV: exact times, upright frames, and an honest end when the file is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from .clip import Clip, ClipError, Frame
+
+# A container's duration is rounded and may include a long last frame, so only a larger gap means lost frames.
+DURATION_SLACK_S = 0.5
+
+
+class VideoClip(Clip):
+    """One video stream of a file, or of a file held in memory.
+
+    Args:
+        source: a path, or a BytesIO with the whole file.
+        window: (start, duration) in seconds of the container's clock, duration 0 = to the end. The frames with
+            start <= time < start + duration are the clip, as in ComfyUI's trimmed VIDEO.
+        allow_truncated: read up to where the file breaks off and say so in `warnings`, instead of raising there.
+
+    Raises:
+        ClipError: missing, empty, not a video, no video stream, or not one frame that decodes.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | BytesIO,
+        window: tuple[float, float] = (0.0, 0.0),
+        allow_truncated: bool = False,
+    ):
+        self._source = source
+        self._window = window
+        self._allow_truncated = allow_truncated
+        self._pts: list[int] | None = None
+        self.warnings = []
+        self.width = self.height = 0
+        if isinstance(source, BytesIO):
+            self.name = "the video in memory"
+        else:
+            self.name, self.path = Path(source).name, str(source)
+            _require_file(Path(source))
+        with self._open() as container:
+            stream = self._stream(container)
+            self.rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or 1)
+            self.time_base = Fraction(stream.time_base or 1 / self.rate)
+            duration = _claimed_duration(stream)
+            self._claimed = stream.frames or (round(duration * self.rate) if duration else None)
+        first = next(self.read(), None)
+        if first is None:
+            raise ClipError(f"{self.name}: not one frame of it is in the range asked for")
+        self.height, self.width = first.image.shape[:2]
+
+    def read(self, start: int = 0) -> Iterator[Frame]:
+        for index, frame in enumerate(self._decoded_from(start), start=start):
+            time = index / self.rate if frame.pts is None else frame.pts * Fraction(frame.time_base)
+            yield Frame(index, time, _upright(frame))
+
+    def count(self) -> int:
+        if self._pts is None:
+            self._pts = [-1 if frame.pts is None else frame.pts for frame in self._decode()]
+            self._ordered = all(a < b for a, b in zip(self._pts, self._pts[1:], strict=False))
+        return len(self._pts)
+
+    def expected_count(self) -> int | None:
+        if self._pts is not None:
+            return len(self._pts)
+        start, duration = self._window
+        if start == 0 and duration == 0:
+            return self._claimed
+        return round(duration * self.rate) if duration else None
+
+    def _decoded_from(self, start: int) -> Iterator[Any]:
+        """Decoded frames start, start + 1, ...: by a jump where `count` has learned the timestamps, else by skipping."""
+        if start and self._pts is not None:
+            if start >= len(self._pts):
+                return
+            if self._ordered:
+                target = self._pts[start]
+                frames = self._decode(seek=target)
+                for frame in frames:
+                    if frame.pts > target:
+                        break  # this container jumped too far: skip instead
+                    if frame.pts == target:
+                        yield frame
+                        yield from frames
+                        return
+        yield from islice(self._decode(), start, None)
+
+    def _decode(self, seek: int | None = None) -> Iterator[Any]:
+        """Decoded frames inside the window; at a break a warning where that is allowed, else ClipError."""
+        start, duration = self._window
+        with self._open() as container:
+            stream = self._stream(container)
+            stream.thread_type = "AUTO"
+            first = int(start / stream.time_base)
+            last = int((start + duration) / stream.time_base) if duration else None
+            jump = seek if seek is not None else (first or None)
+            if jump is not None:
+                container.seek(jump, stream=stream)
+            wanted = max(first, seek) if seek is not None else first
+            good, packets, end = 0, 0, None
+            problem = None
+            demuxed = container.demux(stream)
+            while problem is None:
+                try:
+                    packet = next(demuxed, None)
+                    if packet is None:
+                        break
+                    if packet.is_corrupt:
+                        problem, packet = "the file ends in the middle of a frame", None
+                    frames = stream.codec_context.decode(packet)
+                except (av.FFmpegError, ValueError) as error:
+                    problem, frames, packet = _reason(error), [], None
+                packets += packet is not None and packet.size > 0
+                for frame in frames:
+                    if frame.pts is not None and start and frame.pts < first:
+                        continue
+                    if last is not None and frame.pts is not None and frame.pts >= last:
+                        return
+                    if frame.is_corrupt and (seek is None or frame.pts >= wanted):
+                        problem = "damaged data"
+                        break
+                    if self.width and _upright_size(frame) != (self.width, self.height):
+                        problem = f"the picture changes its size to {frame.width}x{frame.height}"
+                        break
+                    good, end = good + 1, frame.time
+                    yield frame
+            problem = problem or self._missing_end(stream, packets if jump is None else None, end)
+            if problem is not None:
+                self._break_off(good if seek is None else None, end, problem)
+
+    def _missing_end(self, stream: Any, packets: int | None, end: float | None) -> str | None:
+        """What the container promises beyond what it holds, if anything; `packets` None = not read from its start."""
+        if stream.frames:
+            if packets is None or packets >= stream.frames:
+                return None
+            return f"the file promises {stream.frames} frames and holds {packets}"
+        promised = _claimed_duration(stream)
+        if promised is None or end is None or end + max(DURATION_SLACK_S, 3 / float(self.rate)) >= promised:
+            return None
+        return f"the file promises {promised:.2f} s and ends at {end:.2f} s"
+
+    def _break_off(self, good: int | None, end: float | None, problem: str) -> None:
+        frames = "" if good is None else f" after {good} frame{'' if good == 1 else 's'}"
+        message = f"{self.name} breaks off{frames}{'' if end is None else f' at {end:.2f} s'}: {problem}"
+        if good == 0 or not self._allow_truncated:
+            raise ClipError(
+                message + ("" if good == 0 else "; the frames before can be read if you allow that")
+            )
+        if good is not None and message not in self.warnings:
+            self.warnings.append(message)
+
+    def _open(self) -> Any:
+        source = self._source
+        try:
+            if isinstance(source, BytesIO):
+                source.seek(0)
+                return av.open(source)
+            return av.open(str(source))
+        except (av.FFmpegError, ValueError) as error:
+            raise ClipError(f"{self.name} can't be opened as a video: {_reason(error)}") from error
+
+    def _stream(self, container: Any) -> Any:
+        for stream in container.streams.video:
+            if not stream.disposition & av.stream.Disposition.attached_pic:  # the cover of a song is no video
+                return stream
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise ClipError(f"{self.name} has no video stream, only {kinds}")
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise ClipError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise ClipError(f"{path.name} is empty (0 bytes)")
+
+
+def _claimed_duration(stream: Any) -> float | None:
+    """Seconds that the container promises for this stream; Matroska keeps them in a tag (h:m:s)."""
+    if stream.duration is not None:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    hours, minutes, seconds = (stream.metadata.get("DURATION", "") + "::").split(":")[:3]
+    try:
+        return float(hours) * 3600 + float(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
+def _upright(frame: Any) -> np.ndarray:
+    image = frame.to_ndarray(format="rgb24")
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def _upright_size(frame: Any) -> tuple[int, int]:
+    sideways = round(frame.rotation / 90) % 2
+    return (frame.height, frame.width) if sideways else (frame.width, frame.height)
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's own words without its file name and error number."""
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,188 @@
+"""Frames out: an H.264 MP4 with exact times and the source's own audio packets, whole or not there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+
+# Visually lossless for x264, so that what validation measures is the generator's work and not the encoder's.
+DEFAULT_CRF = 16
+
+# Numbers of the ITU-T H.273 tables that FFmpeg uses: BT.709 primaries, transfer and matrix; limited range.
+BT709, LIMITED_RANGE = 1, 1
+
+
+@contextmanager
+def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """A name beside `path` to write to; it becomes `path` when the block ends, and is removed when it fails.
+
+    Raises:
+        FileExistsError: `path` is there and `overwrite` is not set.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} is already there; choose another name or allow overwriting")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        yield partial
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} appeared while it was being written")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class VideoWriter:
+    """Write one H.264 MP4 (or MOV, MKV by the suffix); use it in a `with` block.
+
+    An odd width or height is kept exactly, by coding colour at full resolution (4:4:4); even sizes use 4:2:0, which
+    every player reads. Colours are BT.709, tagged so.
+
+    Args:
+        path: the file, which appears when the block ends without an error and not before.
+        width, height: px.
+        rate: frames per second, used for frames written without a time and as the nominal rate.
+        time_base: seconds; times given to `write` are whole multiples of it. None means 1 / rate.
+        audio_from: a file whose audio packets are copied, not re-encoded.
+        span: (start, end) seconds of the source's clock that the frames cover; end None = to its end. The written
+            clip starts at 0, audio outside the span is left out.
+        crf: x264's quality, 0 (lossless) to 51.
+        overwrite: replace a file that is there.
+
+    Raises:
+        FileExistsError: the file is there and `overwrite` is not set.
+        OSError: the disk is full, or the container can't hold the source's audio (the codec is named).
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        width: int,
+        height: int,
+        rate: Fraction,
+        time_base: Fraction | None = None,
+        audio_from: str | Path | None = None,
+        span: tuple[Fraction, Fraction | None] = (Fraction(0), None),
+        crf: int = DEFAULT_CRF,
+        overwrite: bool = False,
+    ):
+        self.path = Path(path)
+        self.size = (width, height)
+        self._place = replacing(path, overwrite)
+        self._rate, self._time_base = Fraction(rate), time_base or 1 / Fraction(rate)
+        self._audio_from, self._span, self._crf = audio_from, span, crf
+        self._count = 0
+
+    def __enter__(self) -> VideoWriter:
+        partial = self._place.__enter__()
+        self._source: Any = None
+        self._container: Any = None
+        try:
+            self._container = av.open(str(partial), "w")
+            self._video = self._add_video()
+            self._audio = self._open_audio() if self._audio_from is not None else iter(())
+            self._pending = next(self._audio, None)
+        except BaseException as error:
+            self._close_files(quietly=True)
+            self._place.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def write(self, image: np.ndarray, time: Fraction | None = None) -> None:
+        """Append one frame, uint8 RGB [H, W, 3], at `time` seconds of the source's clock (None: at the next beat)."""
+        if (image.shape[1], image.shape[0]) != self.size:
+            raise ValueError(f"{self.path.name} is {self.size}, a frame of {image.shape[1::-1]} was given")
+        at = self._count / self._rate if time is None else time - self._span[0]
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = frame.reformat(
+            format=self._video.pix_fmt, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE
+        )
+        frame.time_base = self._time_base
+        frame.pts = round(at / self._time_base)
+        self._mux_audio_until(float(at))
+        self._container.mux(self._video.encode(frame))
+        self._count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if error is None:
+            try:
+                self._container.mux(self._video.encode(None))
+                self._mux_audio_until(float("inf"))
+                self._close_files()
+            except BaseException as late:
+                self._close_files(quietly=True)
+                self._place.__exit__(type(late), late, late.__traceback__)
+                raise
+        else:
+            self._close_files(quietly=True)
+        return self._place.__exit__(kind, error, trace)
+
+    def _add_video(self) -> Any:
+        width, height = self.size
+        stream: Any = self._container.add_stream("libx264", rate=self._rate, options={"crf": str(self._crf)})
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuv420p" if width % 2 == 0 and height % 2 == 0 else "yuv444p"
+        context = stream.codec_context
+        context.time_base = self._time_base
+        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_range = LIMITED_RANGE
+        return stream
+
+    def _open_audio(self) -> Iterator[tuple[float, Any]]:
+        """(seconds on the written clock, packet) of every audio packet inside the span."""
+        self._source = av.open(str(self._audio_from))
+        start, end = self._span
+        streams = {}
+        for stream in self._source.streams.audio:
+            try:
+                streams[stream.index] = self._container.add_stream_from_template(stream)
+            except (av.FFmpegError, ValueError) as error:
+                codec = stream.codec_context.name
+                raise OSError(
+                    f"{self.path.suffix} can't hold {codec} audio; write to .mkv or .mov"
+                ) from error
+        return self._audio_packets(streams, start, end)
+
+    def _audio_packets(
+        self, streams: dict[int, Any], start: Fraction, end: Fraction | None
+    ) -> Iterator[tuple[float, Any]]:
+        if not streams:
+            return
+        for packet in self._source.demux([stream for stream in self._source.streams.audio]):
+            if packet.dts is None or packet.pts is None:
+                continue
+            time, length = packet.pts * packet.time_base, (packet.duration or 0) * packet.time_base
+            if (start and time + length <= start) or (end is not None and time >= end):
+                continue
+            shift = round(start / packet.time_base)
+            packet.stream = streams[packet.stream.index]
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            yield float(time - start), packet
+
+    def _mux_audio_until(self, time: float) -> None:
+        while self._pending is not None and self._pending[0] <= time:
+            self._container.mux(self._pending[1])
+            self._pending = next(self._audio, None)
+
+    def _close_files(self, quietly: bool = False) -> None:
+        for file in (self._container, self._source):
+            if file is None:
+                continue
+            try:
+                file.close()
+            except (av.FFmpegError, OSError):
+                if (
+                    not quietly
+                ):  # a failed close is a file that is not whole; after an error that is known already
+                    raise
+        self._container = self._source = None
