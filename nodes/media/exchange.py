@@ -152,9 +152,7 @@ def from_rle(data: Mapping[str, Any]) -> Track:
     objects = data["objects"]
     height, width = data["size"]
     labels = tuple(item["label"] for item in objects)
-    builder = TrackBuilder(
-        labels, tuple(data["clip_size"]), Fraction(data["fps"]), data["source"], data["tracker"]
-    )
+    builder = TrackBuilder(labels, tuple(data["clip_size"]), Fraction(data["fps"]), data["source"], data["tracker"])
     for t in range(len(objects[0]["counts"]) if objects else 0):
         masks = np.stack([_from_runs(item["counts"][t], height, width) for item in objects])
         builder.append(

@@ -38,9 +38,7 @@ class FolderClip(Clip):
             image = read_image(self._files[index])
             if image.shape[:2] != (self.height, self.width):
                 size = f"{image.shape[1]}x{image.shape[0]}"
-                raise ClipError(
-                    f"{self._files[index].name} is {size}, the frames before it {self.width}x{self.height}"
-                )
+                raise ClipError(f"{self._files[index].name} is {size}, the frames before it {self.width}x{self.height}")
             yield Frame(index, self._times[index] if self._times else index / self.rate, image)
 
     def count(self) -> int:

@@ -49,9 +49,7 @@ class Track:
         frames, objects = len(self.packed), len(self.labels)
         expected = (frames, objects, self.mask_size[0], -(-self.mask_size[1] // 8))
         if self.packed.shape != expected or self.packed.dtype != np.uint8:
-            raise ValueError(
-                f"packed masks are uint8 {expected}, not {self.packed.dtype} {self.packed.shape}"
-            )
+            raise ValueError(f"packed masks are uint8 {expected}, not {self.packed.dtype} {self.packed.shape}")
         if self.scores.shape != (frames, objects):
             raise ValueError(f"scores are [{frames}, {objects}], not {list(self.scores.shape)}")
         if len(set(self.labels)) != objects:

@@ -153,9 +153,7 @@ class VideoClip(Clip):
         frames = "" if good is None else f" after {good} frame{'' if good == 1 else 's'}"
         message = f"{self.name} breaks off{frames}{'' if end is None else f' at {end:.2f} s'}: {problem}"
         if good == 0 or not self._allow_truncated:
-            raise ClipError(
-                message + ("" if good == 0 else "; the frames before can be read if you allow that")
-            )
+            raise ClipError(message + ("" if good == 0 else "; the frames before can be read if you allow that"))
         if good is not None and message not in self.warnings:
             self.warnings.append(message)
 

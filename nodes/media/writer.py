@@ -102,9 +102,7 @@ class VideoWriter:
             raise ValueError(f"{self.path.name} is {self.size}, a frame of {image.shape[1::-1]} was given")
         at = self._count / self._rate if time is None else time - self._span[0]
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = frame.reformat(
-            format=self._video.pix_fmt, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE
-        )
+        frame = frame.reformat(format=self._video.pix_fmt, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
         frame.time_base = self._time_base
         frame.pts = round(at / self._time_base)
         self._mux_audio_until(float(at))
@@ -148,9 +146,7 @@ class VideoWriter:
                 streams[stream.index] = self._container.add_stream_from_template(stream)
             except (av.FFmpegError, ValueError) as error:
                 codec = stream.codec_context.name
-                raise OSError(
-                    f"{self.path.suffix} can't hold {codec} audio; write to .mkv or .mov"
-                ) from error
+                raise OSError(f"{self.path.suffix} can't hold {codec} audio; write to .mkv or .mov") from error
         return self._audio_packets(streams, start, end)
 
     def _audio_packets(
@@ -181,8 +177,6 @@ class VideoWriter:
             try:
                 file.close()
             except (av.FFmpegError, OSError):
-                if (
-                    not quietly
-                ):  # a failed close is a file that is not whole; after an error that is known already
+                if not quietly:  # a failed close is a file that is not whole; after an error that is known already
                     raise
         self._container = self._source = None
