@@ -15,3 +15,21 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder} (PHYSICS_PRESERVER_DATA names another place)")
     return folder
+
+
+OUTSIDE = {"host": "a real ComfyUI", "browser": "a real Chromium", "gpu": "a GPU"}
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say at the end which tests against the outside world ran, or why they did not."""
+    terminalreporter.section("tests that need more than Python")
+    for folder, need in OUTSIDE.items():
+        reports = {kind: _of(terminalreporter.stats.get(kind, []), folder) for kind in ("passed", "failed", "skipped")}
+        ran = len(reports["passed"]) + len(reports["failed"])
+        reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in reports["skipped"]}
+        why = f", {len(reports['skipped'])} skipped: {'; '.join(sorted(reasons))}" if reasons else ""
+        terminalreporter.write_line(f"{folder} ({need}): {ran} ran{why}")
+
+
+def _of(reports: list, folder: str) -> list:
+    return [report for report in reports if report.nodeid.startswith(f"tests/{folder}/")]

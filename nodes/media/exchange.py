@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..host import progress
 from .clip import ClipError
 from .stills import natural_order, write_image
 from .track import Track, TrackBuilder, unpack
@@ -77,12 +78,19 @@ def from_socket(data: Mapping[str, Any]) -> Track:
 
 
 def write_masks(track: Track, folder: Path) -> None:
-    """`mask_<label>/%05d.png` for every object and frame: 8 bit, 0 or 255, at the clip's size."""
-    for label in track.labels:
-        (folder / mask_folder(label)).mkdir(parents=True)
-    for t in range(len(track)):
-        for label, mask in zip(track.labels, track.masks(t), strict=True):
-            write_image(folder / mask_folder(label) / f"{t:05d}.png", mask.view(np.uint8) * 255)
+    """`mask_<label>/%05d.png` for every object and frame: 8 bit, 0 or 255, at the clip's size.
+
+    Raises:
+        ValueError: two labels would get the same folder.
+    """
+    folders = [folder / mask_folder(label) for label in track.labels]
+    if len(set(folders)) != len(folders):
+        raise ValueError(f"labels that can't be told apart as folder names: {', '.join(track.labels)}")
+    for place in folders:
+        place.mkdir(parents=True)
+    for t in progress(range(len(track)), len(track), "writing masks"):
+        for place, mask in zip(folders, track.masks(t), strict=True):
+            write_image(place / f"{t:05d}.png", mask.view(np.uint8) * 255)
 
 
 def read_masks(

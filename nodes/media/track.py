@@ -140,7 +140,7 @@ class TrackBuilder:
         self._labels, self._clip_size, self._rate = tuple(labels), clip_size, rate
         self._source, self._tracker = source, tracker
         self._mask_size = clip_size
-        self._file = tempfile.SpooledTemporaryFile(max_size=SPILL_BYTES)  # noqa: SIM115: the map outlives this call
+        self._file = tempfile.SpooledTemporaryFile(max_size=SPILL_BYTES)  # the map outlives this object
         self._scores: list[np.ndarray] = []
         self._times: list[Fraction] = []
         self.warnings: list[str] = []

@@ -79,7 +79,7 @@ class VideoClip(Clip):
         return round(duration * self.rate) if duration else None
 
     def _decoded_from(self, start: int) -> Iterator[Any]:
-        """Decoded frames start, start + 1, ...: by a jump where `count` has learned the timestamps, else by skipping."""
+        """Decoded frames start, start + 1, ...: by a jump where `count` has learned the timestamps, else skipping."""
         if start and self._pts is not None:
             if start >= len(self._pts):
                 return

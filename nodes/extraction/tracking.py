@@ -1,0 +1,154 @@
+"""Follow prompted objects through a whole clip, both ways from the frame they were shown on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from ..host import progress
+from ..media.clip import Clip, Frame
+from ..media.track import Track, TrackBuilder
+from .detection import Box, Detection, Detector
+from .embedded import NAME, EmbeddedTracker, mask_from_box
+from .gate import DetectionGate
+
+
+class Tracker(Protocol):
+    """Masks from one frame to the next; see EmbeddedTracker.step for the shapes."""
+
+    def step(self, image: np.ndarray, boxes: Sequence[Box | None] | None = None) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+TrackerFactory = Callable[[np.ndarray, np.ndarray], Tracker]
+
+TRACKERS: dict[str, TrackerFactory] = {"embedded": EmbeddedTracker}
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """An object shown to the tracker on one frame, by a mask (bool [H, W]) or else by a box."""
+
+    label: str
+    box: Box | None = None
+    mask: np.ndarray | None = None
+
+
+class PromptError(ValueError):
+    """Prompts that nothing can be tracked from; the message is one sentence for the user."""
+
+
+def track(
+    clip: Clip,
+    prompts: Sequence[Prompt],
+    anchor: int = 0,
+    detector: Detector | None = None,
+    tracker: str = "embedded",
+) -> Track:
+    """Track every prompted object through the whole clip, forward and backward from frame `anchor`.
+
+    Args:
+        prompts: one or more objects with different labels. Where they overlap, a mask keeps its pixels against a box,
+            and a small box (a board) against a large one (its rider).
+        anchor: the frame that the prompts were made on.
+        detector: run on every frame to keep masks from leaking and to find lost objects; it helps objects whose label
+            is a class that it names.
+        tracker: a key of TRACKERS.
+
+    Returns:
+        A track with one mask per object and frame, empty (with its low score) where the object is not seen. Masks of
+        different objects never overlap.
+
+    Raises:
+        PromptError: nothing to track, a label given twice, a mask of another size, a prompt outside the frame.
+        IndexError: the clip has no frame `anchor`.
+    """
+    first = clip.frame(anchor)
+    masks = prompt_masks(first.image, prompts)
+    labels = tuple(prompt.label for prompt in prompts)
+    seen = np.ones(len(labels), np.float32)
+    follow = _Follower(TRACKERS[tracker], first, labels, masks, detector)
+    total = clip.expected_count()
+
+    def builder() -> TrackBuilder:
+        return TrackBuilder(labels, (clip.height, clip.width), clip.rate, clip.name, NAME)
+
+    before = builder()
+    for frame in progress(follow(clip.backwards(anchor - 1)), anchor, "tracking back"):
+        before.append(*frame)
+    backward = before.finish()
+    whole = builder()
+    for t in reversed(range(anchor)):
+        whole.append(backward.masks(t), backward.scores[t], backward.time(t))
+    whole.append(masks, seen, first.time)
+    rest = None if total is None else max(0, total - anchor - 1)
+    for frame in progress(follow(clip.read(anchor + 1)), rest, "tracking"):
+        whole.append(*frame)
+    return whole.finish()
+
+
+def prompt_masks(image: np.ndarray, prompts: Sequence[Prompt]) -> np.ndarray:
+    """bool [N, H, W] of what the prompts show on `image`, uint8 [H, W, 3], without overlap. Raises PromptError."""
+    if not prompts:
+        raise PromptError("there is nothing to track: give a box, a mask or a detector")
+    labels = [prompt.label for prompt in prompts]
+    if len(set(labels)) != len(labels):
+        raise PromptError(f"every object needs a label of its own: {', '.join(labels)}")
+    masks = np.zeros((len(prompts), *image.shape[:2]), bool)
+    taken = np.zeros(image.shape[:2], bool)
+    for n in sorted(range(len(prompts)), key=lambda n: _vagueness(prompts[n])):
+        masks[n] = _prompt_mask(image, prompts[n]) & ~taken
+        taken |= masks[n]
+        if not masks[n].any():
+            raise PromptError(f"the prompt for {prompts[n].label!r} covers nothing on this frame")
+    return masks
+
+
+def _vagueness(prompt: Prompt) -> float:
+    """0 for a mask, the area of a box otherwise."""
+    if prompt.mask is not None or prompt.box is None:
+        return 0.0
+    return (prompt.box[2] - prompt.box[0]) * (prompt.box[3] - prompt.box[1])
+
+
+def _prompt_mask(image: np.ndarray, prompt: Prompt) -> np.ndarray:
+    height, width = image.shape[:2]
+    if prompt.mask is not None:
+        if prompt.mask.shape != (height, width):
+            size = f"{prompt.mask.shape[1]}x{prompt.mask.shape[0]}"
+            raise PromptError(f"the mask for {prompt.label!r} is {size}, the clip {width}x{height}")
+        return prompt.mask
+    if prompt.box is None:
+        raise PromptError(f"{prompt.label!r} has neither a box nor a mask")
+    x1, y1, x2, y2 = prompt.box
+    if not (x1 < x2 and y1 < y2 and x1 < width and y1 < height and x2 > 0 and y2 > 0):
+        raise PromptError(f"the box {prompt.box} for {prompt.label!r} is not inside {width}x{height}")
+    return mask_from_box(image, prompt.box)
+
+
+class _Follower:
+    """Runs a fresh tracker over frames that go on from the prompted one, in either direction."""
+
+    def __init__(
+        self,
+        start: TrackerFactory,
+        first: Frame,
+        labels: tuple[str, ...],
+        masks: np.ndarray,
+        detector: Detector | None,
+    ):
+        self._start, self._first, self._labels, self._masks = start, first, labels, masks
+        self._detector = detector
+
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[tuple[np.ndarray, np.ndarray, Fraction]]:
+        tracker = self._start(self._first.image, self._masks)
+        gate = DetectionGate(self._labels, self._masks)
+        for frame in frames:
+            found: list[Detection] = self._detector(frame.image) if self._detector else []
+            boxes = gate.boxes(found) if self._detector else None
+            masks, scores = tracker.step(frame.image, boxes)
+            gate.update(masks)
+            yield masks, scores, frame.time
