@@ -1,0 +1,96 @@
+"""What was found, drawn over the picture: tinted masks with a crisp outline, labels, and how the two relate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+Colour = tuple[int, int, int]
+
+# RGB, chosen to stay apart for colour-blind eyes (Okabe & Ito 2008), the first two for rider and board.
+COLOURS: tuple[Colour, ...] = ((86, 200, 250), (255, 159, 28), (60, 214, 140), (240, 100, 170), (240, 228, 66))
+FILL, RIM = 0.38, 0.5
+FONT = cv2.FONT_HERSHEY_DUPLEX
+INK, PAPER = (16, 20, 26), (245, 246, 248)
+YES, NO = (72, 199, 116), (142, 148, 158)
+
+
+class Relation(Protocol):
+    """How rider and object relate in one frame."""
+
+    @property
+    def contact(self) -> bool: ...
+    @property
+    def airborne(self) -> bool: ...
+
+
+def draw_overlay(
+    image: np.ndarray, masks: np.ndarray, labels: Sequence[str], relation: Relation | None = None
+) -> np.ndarray:
+    """A copy of the image with the objects drawn in.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        masks: bool [N, H, W].
+        labels: N names; the colour follows the position.
+        relation: adds two badges in the upper left corner, for contact and for airborne.
+
+    Returns:
+        uint8 [H, W, 3], RGB. Line width and letters follow the picture's height.
+    """
+    drawn = image.copy()
+    stroke = max(1, round(image.shape[0] / 300))
+    for n, mask in enumerate(masks):
+        colour = COLOURS[n % len(COLOURS)]
+        drawn[mask] = np.round((1 - FILL) * drawn[mask] + FILL * np.array(colour)).astype(np.uint8)
+        edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        rim = cv2.drawContours(drawn.copy(), edges, -1, INK, stroke + 2, cv2.LINE_AA)
+        drawn = cv2.addWeighted(drawn, 1 - RIM, rim, RIM, 0)
+        cv2.drawContours(drawn, edges, -1, colour, stroke, cv2.LINE_AA)
+    size = text_size(image.shape[0])
+    for n, (mask, label) in enumerate(zip(masks, labels, strict=True)):
+        rows = np.flatnonzero(mask.any(axis=1))
+        if rows.size:
+            columns = np.flatnonzero(mask.any(axis=0))
+            # Tags stand apart where the objects touch: the first above its object, the others below theirs.
+            y = rows[0] - 2.4 * size if n == 0 else rows[-1] + 0.8 * size
+            tag(drawn, label, (columns[0] + columns[-1]) / 2, y, size, COLOURS[n % len(COLOURS)], centred=True)
+    if relation is not None:
+        x = tag(
+            drawn, "contact" if relation.contact else "no contact", size, size, size, YES if relation.contact else NO
+        )
+        state = "airborne" if relation.airborne else "on the ground"
+        tag(drawn, state, x + 0.6 * size, size, size, COLOURS[4] if relation.airborne else NO)
+    return drawn
+
+
+def text_size(height: int) -> float:
+    """Height of capital letters, px, that reads well on a picture of this height."""
+    return max(7.0, height / 38)
+
+
+def tag(image: np.ndarray, text: str, x: float, y: float, size: float, colour: Colour, centred: bool = False) -> float:
+    """Write dark text on a rounded plate of `colour`, its upper left corner (or upper middle) at x, y px, kept inside.
+
+    Returns:
+        The plate's right end, px.
+    """
+    scale, stroke = size / 21.0, max(1, round(size / 11))
+    (text_width, _), _ = cv2.getTextSize(text, FONT, scale, stroke)
+    pad = 0.45 * size
+    width, height = text_width + 2 * pad, size + 2 * pad
+    x = float(np.clip(x - width / 2 if centred else x, 0, max(image.shape[1] - width, 0)))
+    y = float(np.clip(y, 0, max(image.shape[0] - height, 0)))
+    radius = height / 2.6
+    ends = ((x + radius, y + radius), (x + width - radius, y + height - radius))
+    turn = np.deg2rad(np.arange(5, 365, 10))
+    plate = radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    right, low = plate[:, :1] > 0, plate[:, 1:] > 0
+    corners = np.concatenate([np.where(right, ends[1][0], ends[0][0]), np.where(low, ends[1][1], ends[0][1])], axis=1)
+    outline = cv2.convexHull((corners + plate).astype(np.float32))
+    cv2.fillPoly(image, [np.round(outline * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
+    cv2.putText(image, text, (round(x + pad), round(y + pad + size)), FONT, scale, INK, stroke, cv2.LINE_AA)
+    return x + width
