@@ -199,7 +199,8 @@ def _joints(clock: float, x: float, board: _Board) -> tuple[dict[str, np.ndarray
     """Joints by name, and for the left and the right foot [3, 2]: the sole's middle, its direction, its normal."""
     joints: dict[str, np.ndarray] = {}
     feet = []
-    sway = 0.01 * np.sin(2 * np.pi * 1.1 * clock)
+    rolling = min(clock, 0.0) + max(clock - AIRTIME, 0.0)
+    sway = 0.01 * np.sin(2 * np.pi * 1.1 * rolling)
     hip = np.array([x + _key("shift", clock), _hip(clock) + DECK_Z + THICKNESS + sway])
     for side, name in (("left", "front_foot"), ("right", "back_foot")):
         u = _key(name, clock)
