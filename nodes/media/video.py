@@ -27,6 +27,8 @@ class VideoClip(Clip):
             start <= time < start + duration are the clip, as in ComfyUI's trimmed VIDEO.
         allow_truncated: read up to where the file breaks off and say so in `warnings`, instead of raising there.
 
+    A transport stream (.ts) promises no length, so one that was cut between two packets counts as whole.
+
     Raises:
         ClipError: missing, empty, not a video, no video stream, or not one frame that decodes.
     """
@@ -61,7 +63,7 @@ class VideoClip(Clip):
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         for index, frame in enumerate(self._decoded_from(start), start=start):
-            time = index / self.rate if frame.pts is None else frame.pts * Fraction(frame.time_base)
+            time = index / self.rate if frame.pts is None else frame.pts * self.time_base
             yield Frame(index, time, _upright(frame))
 
     def count(self) -> int:
@@ -132,7 +134,7 @@ class VideoClip(Clip):
                     if self.width and _upright_size(frame) != (self.width, self.height):
                         problem = f"the picture changes its size to {frame.width}x{frame.height}"
                         break
-                    good, end = good + 1, frame.time
+                    good, end = good + 1, end if frame.pts is None else float(frame.pts * stream.time_base)
                     yield frame
             problem = problem or self._missing_end(stream, packets if jump is None else None, end)
             if problem is not None:

@@ -1,0 +1,76 @@
+"""Writing video: exact times, untouched audio, and never half a file."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from clips import audio_packets, number_of, shades, with_audio
+from physics_preserver.nodes.media.open import open_clip
+from physics_preserver.nodes.media.writer import VideoWriter
+
+
+def write(path, images, **options):
+    with VideoWriter(path, images[0].shape[1], images[0].shape[0], Fraction(24), **options) as video:
+        for image in images:
+            video.write(image)
+
+
+def test_ntsc_rate_survives(tmp_path):
+    with VideoWriter(tmp_path / "a.mp4", 64, 48, Fraction(24000, 1001)) as video:
+        for image in shades(30):
+            video.write(image)
+    clip = open_clip(tmp_path / "a.mp4")
+    assert clip.rate == Fraction(24000, 1001)
+    assert [frame.time for frame in clip] == [Fraction(1001 * n, 24000) for n in range(30)]
+
+
+def test_colours_come_back(tmp_path):
+    colour = np.array([200, 30, 90], np.uint8)
+    write(tmp_path / "red.mp4", [np.broadcast_to(colour, (720, 1280, 3))] * 2)
+    assert np.abs(open_clip(tmp_path / "red.mp4").frame(1).image.astype(int) - colour).max() <= 3
+
+
+@pytest.mark.parametrize("seconds", [0.4, 2.5], ids=["audio shorter", "audio longer"])
+def test_audio_packets_are_copied_byte_for_byte(tmp_path, seconds):
+    source = with_audio(tmp_path / "source.mp4", audio_seconds=seconds)
+    write(tmp_path / "copy.mp4", shades(24), audio_from=source)
+    assert audio_packets(tmp_path / "copy.mp4") == audio_packets(source)
+    assert open_clip(tmp_path / "copy.mp4").count() == 24
+
+
+def test_audio_of_a_span_starts_with_its_first_frame(tmp_path):
+    source = with_audio(tmp_path / "source.mp4", frames=48, audio_seconds=2)
+    clip = open_clip(source, start=12, stop=36)
+    with VideoWriter(
+        tmp_path / "cut.mp4", 64, 48, clip.rate, clip.time_base, source, (Fraction(1, 2), Fraction(3, 2))
+    ) as video:
+        for frame in clip:
+            video.write(frame.image, frame.time)
+    cut = open_clip(tmp_path / "cut.mp4")
+    assert [frame.time for frame in cut] == [Fraction(n, 24) for n in range(24)]
+    assert [number_of(frame.image) for frame in cut] == list(range(12, 36))
+    kept = [data for _, data in audio_packets(tmp_path / "cut.mp4")]
+    inside = [data for time, data in audio_packets(source) if Fraction(1, 2) <= time < Fraction(3, 2)]
+    assert kept[-len(inside) :] == inside and len(kept) - len(inside) <= 1
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), VideoWriter(tmp_path / "a.mp4", 64, 48, Fraction(24)) as video:
+        video.write(shades(1)[0])
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_not_touched(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"precious")
+    with pytest.raises(FileExistsError, match="already there"):
+        write(tmp_path / "a.mp4", shades(2))
+    assert (tmp_path / "a.mp4").read_bytes() == b"precious"
+    write(tmp_path / "a.mp4", shades(2), overwrite=True)
+    assert open_clip(tmp_path / "a.mp4").count() == 2
+
+
+def test_a_frame_of_another_size_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="64, 48"), VideoWriter(tmp_path / "a.mp4", 64, 48, Fraction(24)) as video:
+        video.write(np.zeros((48, 62, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
