@@ -6,6 +6,7 @@ Everything works on packed masks, 64 pixels to a word, inside the box that holds
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def packed_boundary_f(a: np.ndarray, b: np.ndarray, width: int, radius: int) -> 
     is always 0.
     """
     union = a | b
-    rows, columns = _occupied(union.any(axis=1)), _occupied(union.any(axis=0))
+    rows, columns = _occupied(np.any(union, axis=1)), _occupied(np.any(union, axis=0))
     if rows is None or columns is None:
         return 1.0
     # An outline pixel lies at most one left of or above its mask; the row below lets the last one see background.
@@ -83,7 +84,7 @@ def packed_boundary_f(a: np.ndarray, b: np.ndarray, width: int, radius: int) -> 
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _occupied(flags: np.ndarray) -> tuple[int, int] | None:
+def _occupied(flags: Any) -> tuple[int, int] | None:
     found = np.flatnonzero(flags)
     return (int(found[0]), int(found[-1]) + 1) if len(found) else None
 

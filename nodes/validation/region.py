@@ -28,7 +28,8 @@ def jaccard(a: Track, b: Track, label: str) -> np.ndarray:
         TrackMismatch: different mask size or number of frames (both are named).
         KeyError: one of the tracks has no such object.
 
-    Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016, section 4.
+    Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016,
+    section 4.
     """
     require_same_clip(a, b)
     i, j = a.index(label), b.index(label)

@@ -12,7 +12,6 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-
 from physics_preserver.nodes.media.track import Track, TrackBuilder
 from physics_preserver.nodes.validation.boundary import boundary_f
 from physics_preserver.nodes.validation.region import jaccard

@@ -1,4 +1,4 @@
-"""Region J and boundary F: equal to the DAVIS evaluation, to a brute-force reading of its definition, and to hand-made cases."""
+"""Region J and boundary F: equal to the DAVIS evaluation, to its definition by brute force, and in hand-made cases."""
 
 import json
 from fractions import Fraction
@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
+from physics_preserver.nodes.media.exchange import read_mask
+from physics_preserver.nodes.media.stills import read_image
 from physics_preserver.nodes.media.track import Track, TrackBuilder
 from physics_preserver.nodes.validation import region
 from physics_preserver.nodes.validation.boundary import boundary_f, mask_boundary_f, tolerance_px
@@ -119,15 +120,10 @@ def test_boundary_equals_brute_force_up_to_the_edges_of_the_picture(seed):
 @pytest.mark.parametrize("sequence", ["bmx-trees", "kite-surf"])
 def test_equal_to_the_davis_evaluation(shared_data: Path, sequence):
     expected = json.loads((shared_data / "parity" / "davis_osvos_jf.json").read_text())[sequence]
-    read = [
-        (
-            cv2.imread(str(file), cv2.IMREAD_UNCHANGED),
-            cv2.imread(str(shared_data / "davis" / sequence / "masks" / file.name), cv2.IMREAD_GRAYSCALE),
-        )
-        for file in sorted((shared_data / "davis" / "osvos" / sequence).glob("*.png"))
-    ]
-    results = [(mask if mask.ndim == 2 else mask.any(axis=2)) > 0 for mask, _ in read]
-    found, truth = track_of(results), track_of([mask > 127 for _, mask in read])
+    files = sorted((shared_data / "davis" / "osvos" / sequence).glob("*.png"))
+    masks = shared_data / "davis" / sequence / "masks"
+    found = track_of([read_image(file).any(axis=2) for file in files])  # any colour of the palette is the object
+    truth = track_of([read_mask(masks / file.name) for file in files])
     j, f = jaccard(found, truth, "square"), boundary_f(found, truth, "square")
     assert np.abs(j - expected["J"]).max() <= 1e-6  # the file keeps six digits per frame, all of them for the mean
     assert np.abs(f - expected["F"]).max() <= 1e-6

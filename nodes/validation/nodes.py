@@ -1,0 +1,104 @@
+"""The validation stage in ComfyUI: did the physics survive?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy_api.latest import io, ui
+
+from .. import host
+
+NO_DETECTOR = "none"
+
+ObjectTrack = io.Custom("SAM3_TRACK_DATA")
+Report = io.Custom("PHYSICS_REPORT")
+
+
+class ValidatePhysics(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PP_ValidatePhysics",
+            display_name="Validate Physics",
+            category="physics preserver/validation",
+            description=(
+                "Tracks the source's objects again in a generated clip and measures, frame by frame, whether they are "
+                "where the source has them."
+            ),
+            search_aliases=["iou", "jaccard", "boundary f", "quality check", "compare masks", "verify"],
+            inputs=[
+                ObjectTrack.Input("source", tooltip="The original clip's track."),
+                io.MultiType.Input(
+                    "generated",
+                    [io.Video, io.Image],
+                    tooltip="The clip to judge: as many frames as the source, in any size of the same proportions.",
+                ),
+                io.String.Input(
+                    "label",
+                    default="",
+                    tooltip="The object that the verdict is about. Empty: the first that isn't a person.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    advanced=True,
+                    tooltip=(
+                        "0: the standard rule, which allows for the tracker's own error. Above 0: the clip passes when "
+                        "the masks' IoU reaches this on every frame."
+                    ),
+                ),
+                io.Combo.Input(
+                    "detector",
+                    options=[NO_DETECTOR, *host.list_models("detection", (".onnx",))],
+                    default=NO_DETECTOR,
+                    advanced=True,
+                    tooltip="A YOLOX .onnx file in models/detection that helps to find the objects again.",
+                ),
+            ],
+            outputs=[
+                Report.Output("report", tooltip="Everything that was measured; a dict that can be written as JSON."),
+                io.Boolean.Output("passed", tooltip="True when the physics survived."),
+                io.Float.Output("score", tooltip="Mean IoU of the judged frames, 0 where nothing could be judged."),
+                io.Image.Output("chart", tooltip="IoU and outline agreement over the frames."),
+                io.String.Output("summary", tooltip="The verdict and its reasons in one line."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, source: Any, generated: Any, label: str, threshold: float, detector: str) -> io.NodeOutput:
+        import numpy as np
+        import torch
+
+        from ..extraction.subjects import open_detector
+        from ..extraction.tracking import Prompt, track
+        from ..media.clip import Clip
+        from ..media.exchange import from_socket
+        from ..media.open import open_clip
+        from ..media.track import Track
+        from .chart import render_chart
+        from .report import summary
+        from .validate import validate
+
+        finder = None if detector == NO_DETECTOR else open_detector(host.find_model("detection", detector))
+
+        def follow(clip: Clip, masks: Mapping[str, np.ndarray], anchor: int) -> Track:
+            return track(clip, [Prompt(name, mask=mask) for name, mask in masks.items()], anchor, finder)
+
+        original = from_socket(source)
+        report = validate(
+            original, open_clip(generated, rate=original.rate), follow, label.strip() or None, threshold or None
+        )
+        chart = torch.from_numpy(render_chart(report)).float().div(255)[None]
+        return io.NodeOutput(
+            report,
+            report["passed"],
+            report["avg_iou"] or 0.0,
+            chart,
+            summary(report),
+            ui=ui.PreviewImage(chart, cls=cls),
+        )
