@@ -1,0 +1,114 @@
+"""Airborne or not, from the path of an object's lowest point once the camera's motion is removed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# A dip of the path that is shorter than this is an excursion from the ground, a longer one is terrain.
+LONGEST_FLIGHT_S = 1.5
+# In person heights. The upper value is that of the reference measure; the lower one keeps take-off and
+# landing whole.
+LEAVES, TOUCHES = 0.03, 0.015
+SHORTEST_S = 0.08
+# Free fall in person heights per s² is 9.81 / 1.7 = 5.8; the range allows for crouching, perspective and a
+# board that is pushed or held.
+FREE_FALL = (2.0, 12.0)
+BRIDGED_S = 0.25  # frames without the object, up to this long, are interpolated
+LOCAL_S = 0.3  # window in which the path's acceleration is measured
+
+
+def airborne(
+    bottom: np.ndarray, centre: np.ndarray, height: np.ndarray, stretch: np.ndarray, times: np.ndarray
+) -> tuple[list[bool | None], np.ndarray]:
+    """Whether an object is off the ground, as far as its path alone can tell.
+
+    The ground under it is taken to be the path's closing in time: dips (upward excursions) shorter than 1.5 s
+    are filled, slopes stay. Off the ground means higher than that by .03 person heights. An excursion whose
+    acceleration is not that of free fall is left open (a hump or a ramp ridden up and down looks like that),
+    and so is a path that accelerates like free fall without a ground on both sides of it. A flight longer
+    than 1.5 s (slow motion, a big jump) can't be told from riding: this is a diagnostic, not a judge.
+
+    Args:
+        bottom, centre: float64 [T], y in px of the first frame, down, of the object's lowest point and of its
+            centroid; nan where it isn't seen.
+        height: float64 [T], the person's height there, px of the first frame.
+        stretch: int [T], numbers of the unbroken camera stretches; paths don't continue from one to the next.
+        times: float64 [T], s.
+
+    Returns:
+        True, False or None (can't be judged) per frame; float64 [T]: height above the assumed ground in
+        person heights, nan where unknown.
+    """
+    state: list[bool | None] = [None] * len(bottom)
+    rise = np.full(len(bottom), np.nan)
+    for number in np.unique(stretch):
+        whole = np.flatnonzero(stretch == number)
+        for span in _seen_spans(bottom, times, whole):
+            y = _filled(bottom[span], times[span])
+            unit = _filled(height[span], times[span])
+            if len(span) < 3 or not np.isfinite(unit).all():
+                continue
+            rise[span] = (close_in_time(y, times[span], LONGEST_FLIGHT_S) - y) / unit
+            middle = _filled(centre[span], times[span])
+            for t, value in zip(span, _judge(rise[span], middle / unit, times[span]), strict=True):
+                state[t] = value
+    return state, rise
+
+
+def _seen_spans(values: np.ndarray, times: np.ndarray, whole: np.ndarray) -> list[np.ndarray]:
+    """Runs of frames in which the object is never away for longer than BRIDGED_S."""
+    seen = whole[np.isfinite(values[whole])]
+    if not seen.size:
+        return []
+    breaks = np.flatnonzero(np.diff(times[seen]) > BRIDGED_S) + 1
+    return [np.arange(part[0], part[-1] + 1) for part in np.split(seen, breaks)]
+
+
+def _filled(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    known = np.isfinite(values)
+    return np.interp(times, times[known], values[known]) if known.any() else values
+
+
+def close_in_time(y: np.ndarray, times: np.ndarray, span_s: float) -> np.ndarray:
+    """Grey closing of a path with a flat window of `span_s`: minima narrower than it are filled, slopes stay."""
+    half = span_s / 2
+    first = np.searchsorted(times, times - half - 1e-9)
+    last = np.searchsorted(times, times + half + 1e-9)
+    highest = np.array([y[a:b].max() for a, b in zip(first, last, strict=True)])
+    return np.array([highest[a:b].min() for a, b in zip(first, last, strict=True)])
+
+
+def _judge(rise: np.ndarray, middle: np.ndarray, times: np.ndarray) -> list[bool | None]:
+    state: list[bool | None] = [False] * len(rise)
+    for a, b in _runs(_fast(middle, times)):
+        if times[b - 1] - times[a] >= LOCAL_S / 2 and not (rise[a:b] > LEAVES).any():
+            state[a:b] = [None] * (b - a)
+    for a, b in _runs(rise > TOUCHES):
+        if not (rise[a:b] > LEAVES).any():
+            continue
+        if times[b - 1] - times[a] < SHORTEST_S:
+            state[a:b] = [False] * (b - a)
+            continue
+        falls = FREE_FALL[0] <= acceleration(middle[a:b], times[a:b]) <= FREE_FALL[1]
+        state[a:b] = [True if falls else None] * (b - a)
+    return state
+
+
+def _fast(middle: np.ndarray, times: np.ndarray) -> np.ndarray:
+    first = np.searchsorted(times, times - LOCAL_S / 2 - 1e-9)
+    last = np.searchsorted(times, times + LOCAL_S / 2 + 1e-9)
+    pulls = [acceleration(middle[a:b], times[a:b]) for a, b in zip(first, last, strict=True)]
+    return np.array([FREE_FALL[0] <= pull <= FREE_FALL[1] for pull in pulls])
+
+
+def acceleration(y: np.ndarray, times: np.ndarray) -> float:
+    """Second derivative of the quadratic that fits a path best, in its unit per s²; 0 for fewer than 4 samples."""
+    if len(y) < 4:
+        return 0.0
+    return float(2 * np.polyfit(times - times.mean(), y, 2)[0])
+
+
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Half-open ranges of consecutive True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
