@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 GRAVITY = 9.81
-ELEVATION = np.deg2rad(10.0)  # of the camera: what shows the deck's top while it rolls
-SPEED = 2.6  # m/s
+ELEVATION = np.deg2rad(16.0)  # of the camera: what shows the deck's top while it rolls
+SPEED = 2.2  # m/s
 APEX_HEIGHT = 0.55  # m, of the board's centre
 APEX_TIME = 0.305  # s after the pop
 AIRTIME = APEX_TIME + float(np.sqrt(2 * APEX_HEIGHT / GRAVITY))  # pop to landing, s
@@ -39,7 +39,7 @@ KEYS: dict[str, list[tuple[float, float]]] = {
     "front_foot": [(-0.6, 0.20), (-0.2, 0.07), (0.03, 0.08), (0.2, 0.25), (0.7, 0.23), (1.3, 0.20)],
     "back_foot": [(-0.6, -0.22), (-0.2, -0.34), (0.08, -0.34), (0.3, -0.24), (0.7, -0.23), (1.3, -0.22)],
     "pitch": [(-0.1, 0), (0.0, 26), (0.08, 37), (0.24, 3), (0.34, -5), (0.5, -4), (AIRTIME, 0)],
-    "tilt": [(-0.02, 0), (0.12, 26), (0.26, 42), (0.42, 38), (0.62, 0)],
+    "tilt": [(-0.02, 0), (0.12, 34), (0.26, 50), (0.42, 46), (0.62, 0)],
     "gap": [(0.31, 0.0), (0.4, 0.14), (0.5, 0.14), (0.59, 0.0)],
     "look": [(-0.9, 0), (-0.2, 9), (0.1, -3), (0.45, 12), (0.8, 10), (1.3, 0)],
 }

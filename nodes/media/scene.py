@@ -23,12 +23,12 @@ LABELS = ("person", "skateboard")
 STYLES = tuple(scenery.LOOKS)
 FAULTS = ("drift", "late_landing")
 
-PICTURE_M = 3.33  # height of the picture
-BELOW_M = 0.34  # of it under the ground line
+PICTURE_M = 2.8  # height of the picture
+BELOW_M = 0.32  # of it under the ground line
 POP, POLE = 0.4, 0.79  # share of the clip before the pop, and before the rider is behind the pole
-START, END = 0.30, 0.64  # where in the picture's width the rider rolls, first and last frame
+START, END = 0.28, 0.64  # where in the picture's width the rider rolls, first and last frame
 POLE_WIDTH_M = 0.15
-DECOY_AHEAD_M, DECOY_LEAN = 2.0, np.deg2rad(72)
+DECOY_AHEAD_M, DECOY_LEAN = 1.75, np.deg2rad(72)
 SHUTTER = 0.5  # share of the frame interval, a film camera's 180 degrees
 CONTACT = 0.01  # person heights, as CHOIS (Li et al. 2024) has 2 cm for a person
 AIRBORNE_M = 0.005
@@ -223,7 +223,7 @@ class Scene(Clip):
 
     @cached_property
     def _pole(self) -> Part:
-        half, bottom, top = POLE_WIDTH_M / 2, -0.24, PICTURE_M + 0.2
+        half, bottom, top = POLE_WIDTH_M / 2, -0.22, PICTURE_M + 0.2
         x = self._pole_x
         shaft = [(x - half, top), (x + half, top), (x + half, 0.1), (x + 1.7 * half, 0.06)]
         outline = np.array(

@@ -44,10 +44,10 @@ LOOKS = {
     "original": Look(
         sky=((120, 170, 220), (205, 222, 232)), skyline=(112, 124, 142), lit=(226, 226, 205),
         wall=(158, 84, 66), wall_pattern="brick", mortar=(196, 178, 162),
-        mural=((38, 120, 150), (236, 190, 60), (240, 236, 224)),
+        mural=((74, 132, 104), (236, 190, 60), (240, 236, 224)),
         plants=(92, 128, 62), ground=(168, 164, 156), ground_pattern="slabs", kerb=(206, 202, 192),
-        pole=(52, 62, 60), decoy=((60, 150, 120), (235, 225, 190)),
-        shirt=((232, 226, 214), (40, 66, 118), "stripes"), trouser=((58, 62, 70), (92, 98, 108), "denim"),
+        pole=(142, 172, 158), decoy=((60, 150, 120), (235, 225, 190)),
+        shirt=((232, 226, 214), (40, 66, 118), "stripes"), trouser=((34, 44, 84), (66, 82, 130), "denim"),
         skin=(208, 156, 124), hair=(66, 44, 32), cap=(( 214, 146, 36), (176, 110, 20)),
         shoe=((176, 44, 48), (238, 234, 226)), board=((232, 92, 44), (250, 214, 82), (28, 44, 84)),
         grip=(44, 42, 44), wheel=((244, 240, 226), (216, 70, 60)), shadow=0.5, grain=0.0,
@@ -113,10 +113,10 @@ def backdrop(look: Look, metres: float, height: float, horizon: float, density: 
     image[: y(1.2)] = (1 - ramp) * np.array(look.sky[0]) + ramp * np.array(look.sky[1])
     _clouds(image[: y(1.2)], density, air)
     _skyline(image, look, y, density, houses)
-    _wall(image[y(2.02) : y(0.3)], look, density, bricks)
+    _wall(image[y(1.68) : y(0.3)], look, density, bricks)
     _mural(image, look, y, density, art)
-    image[y(2.08) : y(1.98)] = look.kerb
-    image[y(1.98) : y(1.95)] = np.multiply(look.mortar, 0.5)
+    image[y(1.73) : y(1.64)] = look.kerb
+    image[y(1.64) : y(1.61)] = np.multiply(look.mortar, 0.5)
     _hedge(image, look, y, density, plants)
     _pavement(image[y(0.3) :], look, density, floor)
     image[y(0.3) : y(0.26)] = look.kerb
@@ -242,11 +242,11 @@ def _skyline(image: np.ndarray, look: Look, y, density: float, rng) -> None:
     x = 0.0
     lights = rng.spawn(1)[0]
     while x < image.shape[1]:
-        wide, tall = rng.uniform(0.45, 1.1) * density, rng.uniform(2.2, 2.85)
+        wide, tall = rng.uniform(0.45, 1.1) * density, rng.uniform(1.85, 2.4)
         shade = np.multiply(look.skyline, rng.uniform(0.82, 1.12)).clip(0, 255)
-        image[y(tall) : y(2.0), int(x) : int(x + wide)] = shade
+        image[y(tall) : y(1.7), int(x) : int(x + wide)] = shade
         step = max(2, round(0.09 * density))
-        for row in range(y(tall) + step // 2, y(2.05), step):
+        for row in range(y(tall) + step // 2, y(1.72), step):
             for column in range(int(x) + step // 2, int(x + wide) - step // 2, step):
                 if lights.random() < 0.55 and column < image.shape[1]:
                     image[row : row + step // 2, column : column + max(1, step // 3)] = look.lit
@@ -276,8 +276,8 @@ def _mural(image: np.ndarray, look: Look, y, density: float, rng) -> None:
     while x * density < image.shape[1]:
         lines = rng.spawn(1)[0]
         colours = [look.mural[i] for i in rng.permutation(3)]
-        centre = (round(x * density), y(rng.uniform(1.25, 1.45)))
-        size = rng.uniform(0.22, 0.36) * density
+        centre = (round(x * density), y(rng.uniform(1.0, 1.15)))
+        size = rng.uniform(0.2, 0.32) * density
         kind = rng.integers(3)
         if kind == 0:
             for i, part in enumerate((1.0, 0.7, 0.4)):
