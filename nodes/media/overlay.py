@@ -19,12 +19,12 @@ YES, NO = (72, 199, 116), (142, 148, 158)
 
 
 class Relation(Protocol):
-    """How rider and object relate in one frame."""
+    """How rider and object relate in one frame; None where it can't be told."""
 
     @property
-    def contact(self) -> bool: ...
+    def contact(self) -> bool | None: ...
     @property
-    def airborne(self) -> bool: ...
+    def airborne(self) -> bool | None: ...
 
 
 def draw_overlay(
@@ -36,7 +36,7 @@ def draw_overlay(
         image: uint8 [H, W, 3], RGB.
         masks: bool [N, H, W].
         labels: N names; the colour follows the position.
-        relation: adds two badges in the upper left corner, for contact and for airborne.
+        relation: adds badges in the upper left corner, for contact and for airborne.
 
     Returns:
         uint8 [H, W, 3], RGB. Line width and letters follow the picture's height.
@@ -59,11 +59,13 @@ def draw_overlay(
             y = rows[0] - 2.4 * size if n == 0 else rows[-1] + 0.8 * size
             tag(drawn, label, (columns[0] + columns[-1]) / 2, y, size, COLOURS[n % len(COLOURS)], centred=True)
     if relation is not None:
-        x = tag(
-            drawn, "contact" if relation.contact else "no contact", size, size, size, YES if relation.contact else NO
-        )
-        state = "airborne" if relation.airborne else "on the ground"
-        tag(drawn, state, x + 0.6 * size, size, size, COLOURS[4] if relation.airborne else NO)
+        x = size
+        for told, words, colour in (
+            (relation.contact, ("contact", "no contact"), YES),
+            (relation.airborne, ("airborne", "on the ground"), COLOURS[4]),
+        ):
+            if told is not None:
+                x = tag(drawn, words[0] if told else words[1], x, size, size, colour if told else NO) + 0.6 * size
     return drawn
 
 
