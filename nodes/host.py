@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -93,3 +94,78 @@ def find_model(kind: str, name: str) -> Path:
             return file
     looked = ", ".join(str(folder) for folder in folders)
     raise FileNotFoundError(f"{name} is not there; it was looked for in: {looked}")
+
+
+def require_memory(needed: int, what: str) -> None:
+    """Refuse, before it is made, an array that doesn't fit into the memory that is free now.
+
+    Args:
+        needed: bytes.
+        what: the thing to be made, for the message.
+
+    Raises:
+        MemoryError: it doesn't fit; the message has both sizes. Outside ComfyUI nothing is checked.
+    """
+    if not in_comfyui():
+        return
+    import comfy.model_management
+    import torch
+
+    free = comfy.model_management.get_free_memory(torch.device("cpu"))
+    if needed > free:
+        raise MemoryError(
+            f"{what} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; use fewer or smaller frames, "
+            "or an output that is a VIDEO"
+        )
+
+
+def new_output_folder(prefix: str) -> Path:
+    """A folder under ComfyUI's output that isn't there yet: "physics/clip" -> output/physics/clip_00001_.
+
+    Raises:
+        ValueError: the prefix leads out of the output folder, or names none.
+    """
+    import folder_paths
+
+    if not prefix.strip() or prefix.rstrip().endswith(("/", "\\")):
+        raise ValueError(f"{prefix!r} names no folder; give a name such as physics/clip")
+    root = folder_paths.get_output_directory()
+    if not folder_paths.is_within_directory(root, os.path.join(root, prefix)):
+        raise ValueError(f"{prefix!r} leads out of ComfyUI's output folder; give a name inside it")
+    parent, name, counter, _, _ = folder_paths.get_save_image_path(prefix, root)
+    return Path(parent, f"{name}_{counter:05}_")
+
+
+def saved_folder(name: str) -> Path:
+    """A folder named relative to ComfyUI's output, or with " [input]" or " [temp]" after it to those.
+
+    Raises:
+        ValueError: the name leads out of that folder.
+    """
+    import folder_paths
+
+    return Path(folder_paths.get_annotated_filepath(name.strip(), folder_paths.get_output_directory()))
+
+
+def saved_folders(marker: str, depth: int = 3) -> list[str]:
+    """Folders up to `depth` levels below ComfyUI's output and input that hold a file `marker`, as `saved_folder` names.
+
+    The newest come first, as the one just made is the one that is wanted.
+    """
+    import folder_paths
+
+    found = []
+    for kind, root in (("output", folder_paths.get_output_directory()), ("input", folder_paths.get_input_directory())):
+        for level in range(1, depth + 1):
+            for file in Path(root).glob("*/" * level + marker):
+                found.append((file.stat().st_mtime, f"{file.parent.relative_to(root).as_posix()} [{kind}]"))
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def new_temporary_file(stem: str, suffix: str) -> Path:
+    """A file name of its own in ComfyUI's temporary folder, which ComfyUI empties when it starts."""
+    import folder_paths
+
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{stem}_{uuid.uuid4().hex[:12]}{suffix}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from comfy_api.latest import io, ui
@@ -71,28 +71,21 @@ class ValidatePhysics(io.ComfyNode):
 
     @classmethod
     def execute(cls, source: Any, generated: Any, label: str, threshold: float, detector: str) -> io.NodeOutput:
-        import numpy as np
         import torch
 
         from ..extraction.subjects import open_detector
-        from ..extraction.tracking import Prompt, track
-        from ..media.clip import Clip
+        from ..extraction.tracking import track_masks
         from ..media.exchange import from_socket
         from ..media.open import open_clip
-        from ..media.track import Track
         from .chart import render_chart
         from .report import summary
         from .validate import validate
 
         finder = None if detector == NO_DETECTOR else open_detector(host.find_model("detection", detector))
-
-        def follow(clip: Clip, masks: Mapping[str, np.ndarray], anchor: int) -> Track:
-            return track(clip, [Prompt(name, mask=mask) for name, mask in masks.items()], anchor, finder)
-
+        follow = partial(track_masks, detector=finder)
         original = from_socket(source)
-        report = validate(
-            original, open_clip(generated, rate=original.rate), follow, label.strip() or None, threshold or None
-        )
+        clip = open_clip(generated, rate=original.rate)
+        report = validate(original, clip, follow, label.strip() or None, threshold or None)
         chart = torch.from_numpy(render_chart(report)).float().div(255)[None]
         return io.NodeOutput(
             report,

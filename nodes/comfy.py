@@ -1,0 +1,14 @@
+"""Every node of the pack, as ComfyUI asks for them."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
+from .media.nodes import LoadPhysics, PreviewTrack, SavePhysics
+from .validation.nodes import ValidatePhysics
+
+
+class PhysicsPreserver(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [DetectSubjects, TrackObjects, ObjectRelations, PreviewTrack, SavePhysics, LoadPhysics, ValidatePhysics]

@@ -1,0 +1,161 @@
+"""A real ComfyUI server for tests: found on this machine, started in a folder of its own, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PACK = Path(__file__).resolve().parents[1]
+PACK_NAME = "physics-preserver"
+
+START_LIMIT_S = 300.0
+RUN_LIMIT_S = 600.0
+
+
+class PromptError(Exception):
+    """The server refused a workflow, or a node in it failed; the message is the server's."""
+
+
+class Interrupted(Exception):
+    """The workflow was cancelled."""
+
+
+def find_comfyui() -> Path | None:
+    """The ComfyUI folder to test with: COMFYUI_PATH, else the one this checkout is installed in, else ~/comfy."""
+    asked = os.environ.get("COMFYUI_PATH")
+    if asked:
+        return Path(asked)
+    for folder in (*PACK.parents, Path.home() / "comfy" / "ComfyUI"):
+        if (folder / "main.py").is_file() and (folder / "comfy_extras").is_dir():
+            return folder
+    return None
+
+
+def python_of(comfyui: Path) -> Path:
+    """The interpreter that runs this ComfyUI: COMFYUI_PYTHON, else of a venv in or beside its folder, else ours."""
+    asked = os.environ.get("COMFYUI_PYTHON")
+    if asked:
+        return Path(asked)
+    inner = ("Scripts/python.exe",) if os.name == "nt" else ("bin/python",)
+    for venv in (comfyui / ".venv", comfyui / "venv", comfyui.parent / "venv"):
+        for name in inner:
+            if (venv / name).exists():
+                return venv / name
+    return Path(sys.executable)
+
+
+class Server:
+    """ComfyUI with this checkout as its only custom node, on a free loopback port, on the CPU.
+
+    Args:
+        comfyui: its folder, which is only read.
+        base: an empty folder for everything the server keeps: models, input, output, temp, user, custom_nodes.
+    """
+
+    def __init__(self, comfyui: Path, base: Path):
+        self.base = base
+        self.log_file = base / "server.log"
+        for name in ("input", "output", "temp", "user", "models/detection", "custom_nodes"):
+            (base / name).mkdir(parents=True, exist_ok=True)
+        (base / "custom_nodes" / PACK_NAME).symlink_to(PACK, target_is_directory=True)
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = [
+            *(str(python_of(comfyui)), "-B", str(comfyui / "main.py"), "--cpu", "--base-directory", str(base)),
+            *("--listen", "127.0.0.1", "--port", str(port), "--database-url", f"sqlite:///{base / 'comfyui.db'}"),
+            *("--disable-auto-launch", "--disable-api-nodes"),
+        ]
+        with self.log_file.open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=base, stdout=log, stderr=subprocess.STDOUT)
+        self._wait_for_start()
+
+    @property
+    def log(self) -> str:
+        """Everything the server has printed so far."""
+        return self.log_file.read_text("utf-8", "replace")
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path such as "/object_info"."""
+        return json.loads(self.read(path))
+
+    def read(self, path: str) -> bytes:
+        """The bytes at a path. Raises urllib.error.HTTPError."""
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return answer.read()
+
+    def post(self, path: str, data: Mapping[str, Any]) -> bytes:
+        """Send JSON, get the answer's bytes. Raises urllib.error.HTTPError."""
+        request = urllib.request.Request(
+            self.url + path, json.dumps(data).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
+    def submit(self, graph: Mapping[str, Any]) -> str:
+        """Queue an API-format workflow; its prompt id. Raises PromptError with what validation found."""
+        try:
+            return json.loads(self.post("/prompt", {"prompt": graph}))["prompt_id"]
+        except urllib.error.HTTPError as error:
+            raise PromptError(error.read().decode("utf-8", "replace")) from None
+
+    def wait(self, prompt_id: str, limit_s: float = RUN_LIMIT_S) -> dict[str, Any]:
+        """The finished workflow's outputs by node id. Raises PromptError, Interrupted, TimeoutError."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            entry = self.get(f"/history/{prompt_id}").get(prompt_id)
+            if entry is not None:
+                return _outcome(entry)
+            if self._process.poll() is not None:
+                raise RuntimeError(f"ComfyUI ended with {self._process.returncode}:\n{self.log[-3000:]}")
+            time.sleep(0.05)
+        raise TimeoutError(f"the workflow still runs after {limit_s:.0f} s")
+
+    def run(self, graph: Mapping[str, Any]) -> dict[str, Any]:
+        """`submit` and `wait`."""
+        return self.wait(self.submit(graph))
+
+    def stop(self) -> None:
+        """End the server that this object started."""
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait_for_start(self) -> None:
+        end = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"ComfyUI ended with {self._process.returncode} at its start:\n{self.log[-3000:]}")
+            try:
+                self.get("/system_stats")
+                return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.2)
+        self.stop()
+        raise TimeoutError(f"ComfyUI doesn't answer after {START_LIMIT_S:.0f} s:\n{self.log[-3000:]}")
+
+
+def _outcome(entry: Mapping[str, Any]) -> dict[str, Any]:
+    for kind, details in entry["status"]["messages"]:
+        if kind == "execution_error":
+            raise PromptError(f"{details['node_type']}: {details['exception_type']}: {details['exception_message']}")
+        if kind == "execution_interrupted":
+            raise Interrupted(details.get("node_type"))
+    return entry["outputs"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
