@@ -157,9 +157,7 @@ def from_bounding_boxes(value: Any, label: str = "object") -> list[list[Detectio
     found: list[list[Detection]] = []
     for index, boxes in enumerate(frames):
         if isinstance(boxes, dict) or not isinstance(boxes, Sequence):
-            raise DetectionError(
-                f"Bounding boxes of frame {index} must be a list, not {type(boxes).__name__}."
-            )
+            raise DetectionError(f"Bounding boxes of frame {index} must be a list, not {type(boxes).__name__}.")
         found.append([_from_dict(box, label, index) for box in boxes])
     return found
 
@@ -171,9 +169,7 @@ def _from_dict(box: Any, label: str, frame: int) -> Detection:
         x, y, width, height = (float(box[key]) for key in ("x", "y", "width", "height"))
         score = float(box.get("score", 1.0))
     except (KeyError, TypeError, ValueError) as error:
-        raise DetectionError(
-            f"A bounding box of frame {frame} needs x, y, width, height: {box!r}."
-        ) from error
+        raise DetectionError(f"A bounding box of frame {frame} needs x, y, width, height: {box!r}.") from error
     if not all(map(math.isfinite, (x, y, width, height, score))) or width <= 0 or height <= 0:
         raise DetectionError(f"A bounding box of frame {frame} has no area or isn't finite: {box!r}.")
     metadata = box.get("metadata")

@@ -51,9 +51,7 @@ class OnnxRuntime:
         devices = ", ".join(name.removesuffix("ExecutionProvider") for name in self.providers)
         text = f"onnxruntime {self.version} ({' + '.join(self.wheels) or 'unknown wheel'}) runs on {devices}."
         if self.cpu_build_won:
-            text += (
-                f" The CPU build lies over onnxruntime-gpu, so CUDA is missing; mend it with `{MEND_CUDA}`."
-            )
+            text += f" The CPU build lies over onnxruntime-gpu, so CUDA is missing; mend it with `{MEND_CUDA}`."
         return text
 
 
@@ -65,9 +63,7 @@ def installed_runtime() -> OnnxRuntime:
     except ImportError:
         return OnnxRuntime("", wheels, ())
     available = onnxruntime.get_available_providers()
-    return OnnxRuntime(
-        onnxruntime.__version__, wheels, tuple(name for name in PREFERRED if name in available)
-    )
+    return OnnxRuntime(onnxruntime.__version__, wheels, tuple(name for name in PREFERRED if name in available))
 
 
 def _is_installed(name: str) -> bool:
@@ -104,9 +100,7 @@ def open_session(path: str | Path, threads: int | None = None) -> onnxruntime.In
         return onnxruntime.InferenceSession(str(path), options, providers=list(installed_runtime().providers))
     except Exception as error:  # onnxruntime's exceptions share no public base class
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise OnnxRuntimeError(
-            f"{path} is not a usable ONNX model (damaged or another format?): {reason}"
-        ) from error
+        raise OnnxRuntimeError(f"{path} is not a usable ONNX model (damaged or another format?): {reason}") from error
 
 
 def default_threads() -> int:

@@ -113,11 +113,13 @@ def relate(track: Track, person: str, object: str, camera: np.ndarray | None = N
     if camera is not None and len(camera) != len(track):
         raise ValueError(f"the camera motion has {len(camera)} frames, the track {len(track)}")
     which = [track.index(person), track.index(object)]
-    sights = [_look(*track.masks(t)[which]) for t in progress(range(len(track)), total=len(track),
-    label="relations")] times = np.array([float(track.time(t)) for t in range(len(track))]) heights =
-    _steadied(np.array([sight.height for sight in sights]), times) distances = np.array([sight.distance for
-    sight in sights]) offsets = np.array([np.subtract(sight.thing, sight.person) for sight in
-    sights]).reshape(-1, 2) offsets = offsets / heights[:, None]
+    frames = progress(range(len(track)), total=len(track), label="relations")
+    sights = [_look(*track.masks(t)[which]) for t in frames]
+    times = np.array([float(track.time(t)) for t in range(len(track))])
+    heights = _steadied(np.array([sight.height for sight in sights]), times)
+    distances = np.array([sight.distance for sight in sights])
+    offsets = np.array([np.subtract(sight.thing, sight.person) for sight in sights]).reshape(-1, 2)
+    offsets = offsets / heights[:, None]
     moves = np.broadcast_to(np.eye(2, 3), (len(track), 2, 3)) if camera is None else camera
     in_air, rise = _airborne(sights, heights, moves, times, track.clip_size)
     return Relations(
@@ -212,8 +214,7 @@ def _contacts(distances: np.ndarray, heights: np.ndarray) -> list[bool | None]:
             contacts.append(None)
             continue
         limit = (
-            max(CONTACT_ENDS * height, CONTACT_ENDS_PX) if touching else max(CONTACT_BEGINS * height,
-            CONTACT_BEGINS_PX)
+            max(CONTACT_ENDS * height, CONTACT_ENDS_PX) if touching else max(CONTACT_BEGINS * height, CONTACT_BEGINS_PX)
         )
         touching = bool(distance <= limit)
         contacts.append(touching)

@@ -67,9 +67,7 @@ class Yolox:
         """One plain text for a report: the input size, the device in use, the installed runtime."""
         height, width = self.input_size
         used = self.providers[0].removesuffix("ExecutionProvider")
-        return (
-            f"YOLOX {width}x{height}, {len(self.names)} classes, on {used}. {installed_runtime().describe()}"
-        )
+        return f"YOLOX {width}x{height}, {len(self.names)} classes, on {used}. {installed_runtime().describe()}"
 
     def __call__(self, image: np.ndarray) -> list[Detection]:
         size = image.shape[:2]
@@ -151,13 +149,11 @@ def load_yolox(
     shape = inputs[0].shape if inputs else []
     if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or not all(isinstance(n, int) for n in shape[2:]):
         raise DetectionError(
-            f"{path} is not a YOLOX model: its input is {[item.shape for item in inputs]}, "
-            "not [1, 3, height, width]."
+            f"{path} is not a YOLOX model: its input is {[item.shape for item in inputs]}, not [1, 3, height, width]."
         )
     if inputs[0].type != "tensor(float)" or any(side % STRIDES[-1] for side in shape[2:]):
         raise DetectionError(
-            f"{path} is not a YOLOX model: its input is {inputs[0].type} {shape}, "
-            "not float32 in multiples of 32."
+            f"{path} is not a YOLOX model: its input is {inputs[0].type} {shape}, not float32 in multiples of 32."
         )
     cells = sum((shape[2] // stride) * (shape[3] // stride) for stride in STRIDES)
     try:
