@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -12,7 +12,7 @@ import numpy as np
 from ..host import progress
 from ..media.clip import Clip, Frame
 from ..media.track import Track, TrackBuilder
-from .detection import Box, Detection, Detector
+from .detection import COCO_CLASSES, Box, Detection, Detector, same_class
 from .embedded import NAME, EmbeddedTracker, mask_from_box
 from .gate import DetectionGate
 
@@ -70,7 +70,8 @@ def track(
     masks = prompt_masks(first.image, prompts)
     labels = tuple(prompt.label for prompt in prompts)
     seen = np.ones(len(labels), np.float32)
-    follow = _Follower(TRACKERS[tracker], first, labels, masks, detector)
+    named = any(same_class(label) in COCO_CLASSES for label in labels)
+    follow = _Follower(TRACKERS[tracker], first, labels, masks, detector if named else None)
     total = clip.expected_count()
 
     def builder() -> TrackBuilder:
@@ -88,6 +89,13 @@ def track(
     for frame in progress(follow(clip.read(anchor + 1)), rest, "tracking"):
         whole.append(*frame)
     return whole.finish()
+
+
+def track_masks(
+    clip: Clip, masks: Mapping[str, np.ndarray], anchor: int, detector: Detector | None = None
+) -> Track:
+    """Track objects by exact masks, bool [H, W] by label, shown on frame `anchor`; as `track` in all else."""
+    return track(clip, [Prompt(label, mask=mask) for label, mask in masks.items()], anchor, detector)
 
 
 def prompt_masks(image: np.ndarray, prompts: Sequence[Prompt]) -> np.ndarray:

@@ -1,0 +1,229 @@
+"""The command line: arguments in, one call into the engine, a few lines or one JSON object out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import commands
+from .extraction.detection import DetectionError
+from .extraction.tracking import TRACKERS, PromptError
+from .media.clip import ClipError
+
+DONE, FAILED, UNDECIDED, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+EXIT_CODES = """\
+exit codes:
+  0    done; for validate: the physics survived
+  1    validate: the physics did not survive
+  2    validate: it could not be judged
+  3    the input or the arguments can't be used (the reason is on stderr)
+  130  interrupted; nothing half-written is left behind
+"""
+
+EXTRACT = """\
+Find the person and the object in a clip, track both, and write the physics folder:
+
+  frames_original/%05d.jpg   mask_<label>/%05d.png   tracking_metadata.json
+
+Without --boxes, --masks or --detector, whatever moves against the background is proposed, and the
+output says that it is a proposal."""
+
+EXTRACT_EXAMPLES = """\
+examples:
+  extract skater.mp4 --out skater
+  extract skater.mp4 --out skater --detector yolox_nano.onnx
+  extract biker.mp4 --out biker --detector yolox_nano.onnx --object bicycle --frames 0:120
+  extract skater.mp4 --out skater --boxes person=540,80,760,560 skateboard=560,530,740,590
+  extract frames/ --out skater --masks skateboard=board_on_first_frame.png
+
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with the exit code for input that can't be used."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        result = options.run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (ClipError, DetectionError, PromptError, ValueError, KeyError, IndexError, OSError, ImportError) as error:
+        if options.debug:
+            raise
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        print(f"physics-preserver {options.command}: {text}", file=sys.stderr)
+        if options.json:
+            print(json.dumps({"error": text}))
+        return UNUSABLE
+    print(json.dumps(result.data) if options.json else result.text)
+    return result.code
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="physics-preserver",
+        description="Keep the motion, change everything else.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _extract(subparsers)
+    _condition(subparsers)
+    _validate(subparsers)
+    _demo(subparsers)
+    _check(subparsers)
+    return parser
+
+
+def _command(subparsers: Any, name: str, run: Any, summary: str, description: str = "", examples: str = "") -> Parser:
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=description or summary[0].upper() + summary[1:] + ".",
+        epilog=examples + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text, for scripts")
+    parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
+    return parser
+
+
+def _extract(subparsers: Any) -> None:
+    summary = "find and track person and object, write the physics folder"
+    parser = _command(subparsers, "extract", commands.extract, summary, EXTRACT, EXTRACT_EXAMPLES)
+    parser.add_argument("clip", metavar="CLIP", help="a video file or a folder of images")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    parser.add_argument(
+        "--boxes", nargs="+", default=[], type=_box, metavar="LABEL=X1,Y1,X2,Y2",
+        help="what to track, as boxes on the anchor frame: px, right and down, ends exclusive",
+    )  # fmt: skip
+    parser.add_argument(
+        "--masks", nargs="+", default=[], type=_mask, metavar="LABEL=FILE.png",
+        help="what to track, as mask images for the anchor frame (white = inside)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--anchor", type=int, default=0, metavar="N",
+        help="frame of --boxes and --masks, counted from 0 within --frames (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--detector", metavar="FILE.onnx",
+        help="YOLOX weights: a path, or a name in models/detection. Used to find the pair, and on every "
+        "frame to keep masks from leaking",
+    )  # fmt: skip
+    parser.add_argument(
+        "--object", nargs="+", default=["skateboard"], metavar="LABEL",
+        help="what the person rides or holds: skateboard, snowboard, skis, surfboard, bicycle, "
+        "sports ball, or another class of the detector (default: skateboard)",
+    )  # fmt: skip
+    parser.add_argument("--frames", type=_range, default=(0, None), metavar="A:B", help="frames A to B-1 only")
+    parser.add_argument(
+        "--fps", type=_rate, default="24", metavar="RATE", help="rate of a folder of images (default: 24)"
+    )
+    parser.add_argument(
+        "--tracker", choices=sorted(TRACKERS), default="embedded", help="default: embedded, needs no model"
+    )
+    parser.add_argument("--allow-truncated", action="store_true", help="read a damaged file up to where it breaks off")
+
+
+def _condition(subparsers: Any) -> None:
+    summary = "make VACE control video and masks from a physics folder"
+    parser = _command(subparsers, "condition", commands.condition, summary)
+    parser.add_argument("physics", type=Path, metavar="DIR", help="a folder that extract wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    parser.add_argument(
+        "--repaint", choices=("person", "object", "both"), default="both",
+        help="what the generator may change (default: both); everything else is kept",
+    )  # fmt: skip
+    parser.add_argument("--width", type=int, help="px, made a multiple of 16 (default: the clip's)")
+    parser.add_argument("--height", type=int, help="px, made a multiple of 16 (default: the clip's)")
+    parser.add_argument(
+        "--length", choices=("trim", "pad"), default="trim",
+        help="how the number of frames becomes 4n+1 (default: trim)",
+    )  # fmt: skip
+    parser.add_argument("--grow", type=int, default=0, metavar="PX", help="widen the masks by so many px")
+
+
+def _validate(subparsers: Any) -> None:
+    summary = "measure whether the physics survived in a generated clip"
+    parser = _command(subparsers, "validate", commands.validate, summary)
+    parser.add_argument("physics", type=Path, metavar="DIR", help="a folder that extract wrote")
+    parser.add_argument("generated", metavar="GENERATED", help="the generated video, or a folder of its frames")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where report and chart go")
+    parser.add_argument("--label", help="the object to judge (default: the first that is not the person)")
+    parser.add_argument(
+        "--threshold", type=float, metavar="J",
+        help="every frame's mask overlap must reach this (the strict rule: 0.90); without it the standard rule holds",
+    )  # fmt: skip
+    parser.add_argument(
+        "--control", type=Path, metavar="DIR",
+        help="what condition wrote for this generation: its crop and its choice of frames are taken into account",
+    )  # fmt: skip
+
+
+def _demo(subparsers: Any) -> None:
+    parser = _command(subparsers, "demo", commands.demo, "run the whole line on a rendered clip with known truth")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+
+
+def _check(subparsers: Any) -> None:
+    _command(subparsers, "check", commands.check, "say which back ends and models this installation has")
+
+
+def _named(text: str) -> tuple[str, str]:
+    label, equals, value = text.partition("=")
+    if not equals or not label.strip() or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form LABEL=VALUE")
+    return label.strip(), value
+
+
+def _box(text: str) -> tuple[str, tuple[float, float, float, float]]:
+    label, value = _named(text)
+    try:
+        x1, y1, x2, y2 = (float(side) for side in value.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} is not four numbers X1,Y1,X2,Y2") from None
+    if x1 >= x2 or y1 >= y2:
+        raise argparse.ArgumentTypeError(f"{value!r} is empty: X1 < X2 and Y1 < Y2 are needed")
+    return label, (x1, y1, x2, y2)
+
+
+def _mask(text: str) -> tuple[str, Path]:
+    label, value = _named(text)
+    return label, Path(value)
+
+
+def _range(text: str) -> tuple[int, int | None]:
+    start, colon, stop = text.partition(":")
+    try:
+        first, last = int(start or 0), int(stop) if stop else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range A:B") from None
+    if not colon or first < 0 or (last is not None and last <= first):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range A:B with 0 <= A < B")
+    return first, last
+
+
+def _rate(text: str) -> str:
+    from fractions import Fraction
+
+    try:
+        positive = Fraction(text) > 0
+    except (ValueError, ZeroDivisionError):
+        positive = False
+    if not positive:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 24, 29.97 or 30000/1001")
+    return text

@@ -1,0 +1,154 @@
+"""What each command of the command line does with its arguments: one call into the engine, and words for the result."""
+
+from __future__ import annotations
+
+import platform
+from argparse import Namespace
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from . import host
+from .extraction.extract import Extraction, person_and_object
+from .extraction.extract import extract as run_extraction
+from .extraction.onnx_runtime import installed_runtime
+from .extraction.subjects import in_words, open_detector
+from .extraction.tracking import Prompt, track_masks
+from .media.exchange import read_mask
+from .media.folder import METADATA, read_physics, write_json, write_physics
+from .media.open import open_clip
+
+
+@dataclass
+class Result:
+    """What a command ends with: data for --json, text for people, the exit code."""
+
+    data: dict[str, Any]
+    text: str
+    code: int = 0
+
+
+def extract(options: Namespace) -> Result:
+    require_free(options.out)
+    clip = open_clip(options.clip, *options.frames, Fraction(options.fps), options.allow_truncated)
+    prompts = [Prompt(label, mask=read_mask(file)) for label, file in options.masks]
+    prompts += [Prompt(label, box=box) for label, box in options.boxes]
+    detector = None
+    if options.detector or not prompts:
+        detector = open_detector(find_detector(options.detector) if options.detector else None)
+    found = run_extraction(clip, prompts, options.anchor, detector, options.object, options.tracker)
+    physics = write_physics(
+        options.out,
+        clip,
+        found.track,
+        found.pairing.to_dict() if found.pairing else None,
+        found.relations.to_dict() if found.relations else None,
+    )
+    data = {
+        "folder": str(options.out),
+        "frames": len(found.track),
+        "objects": {item["label"]: item["frames_visible"] for item in physics.metadata["objects"]},
+        "tracker": found.track.tracker,
+        "warnings": physics.metadata["warnings"],
+    }
+    return Result(data, _extracted(data, found))
+
+
+def _extracted(data: dict[str, Any], found: Extraction) -> str:
+    lines = [in_words(found.pairing)] if found.pairing else []
+    lines += [f"{label}: seen on {frames} of {data['frames']} frames" for label, frames in data["objects"].items()]
+    if found.relations:
+        contact, airborne = (
+            sum(1 for told in of if told) for of in (found.relations.contact, found.relations.airborne)
+        )
+        lines.append(f"in contact on {contact} frames, airborne on {airborne}")
+    lines += [f"warning: {warning}" for warning in data["warnings"]]
+    return "\n".join([*lines, f"tracker: {data['tracker']}", f"written: {Path(data['folder']) / METADATA}"])
+
+
+def condition(options: Namespace) -> Result:
+    from .conditioning.vace import plan_control, write_control
+
+    physics = read_physics(options.physics)
+    track = physics.track
+    roles = person_and_object(track.labels) or (track.labels[0], track.labels[0])
+    repaint = {"person": roles[:1], "object": roles[1:], "both": track.labels}[options.repaint]
+    clip = physics.clip()
+    plan = plan_control(clip, options.width, options.height, options.length)
+    write_control(options.out, clip, track, plan, repaint, options.grow)
+    data = {"folder": str(options.out), "width": plan.width, "height": plan.height, "length": plan.length}
+    what = f"{plan.length} frames of {plan.width}x{plan.height}, repainting {' and '.join(repaint)}"
+    return Result(data, f"{what}\nwritten: {options.out}")
+
+
+def validate(options: Namespace) -> Result:
+    from .validation.chart import save_chart
+    from .validation.report import FAILED, PASSED, summary
+    from .validation.validate import validate as judge
+
+    physics = read_physics(options.physics)
+    generated = open_clip(options.generated, rate=physics.track.rate)
+    report = judge(physics.track, generated, track_masks, options.label, options.threshold)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_json(options.out / "iou_report.json", report)
+    save_chart(report, options.out / "iou_chart.png", overwrite=True)
+    code = {PASSED: 0, FAILED: 1}.get(report["verdict"], 2)
+    return Result(report, f"{summary(report)}\nwritten: {options.out / 'iou_report.json'}", code)
+
+
+def demo(options: Namespace) -> Result:
+    from .demo import run_demo
+
+    require_free(options.out)
+    data = run_demo(options.out)
+    return Result(data, data["table"])
+
+
+# What each back end is for, by the package that brings it.
+BACK_ENDS = {
+    "onnxruntime": "YOLOX detection",
+    "sam2": "SAM 2.1 tracks",
+    "ultralytics": "YOLO detection",
+    "rtmlib": "DWPose",
+    "torch": "learned back ends",
+    "matplotlib": "charts",
+}
+
+
+def check(options: Namespace) -> Result:
+    packages = {name: _version(name) for name in ("numpy", "opencv-python", "av", *BACK_ENDS)}
+    detectors = host.list_models("detection", (".onnx",))
+    data = {
+        "python": platform.python_version(),
+        "packages": packages,
+        "onnxruntime": installed_runtime().describe(),
+        "model_folders": {"detection": [str(folder) for folder in host.model_folders("detection")]},
+        "detectors": detectors,
+    }
+    lines = [f"Python {data['python']}"]
+    for name, found in packages.items():
+        purpose = f" ({BACK_ENDS[name]})" if name in BACK_ENDS else ""
+        lines.append(f"{name}{purpose}: {found or 'not installed'}")
+    lines += [str(data["onnxruntime"]), f"detectors: {', '.join(detectors) or 'none'}, looked for in:"]
+    lines += [f"  {folder}" for folder in data["model_folders"]["detection"]]
+    return Result(data, "\n".join([*lines, "embedded tracker, motion proposals: always there"]))
+
+
+def find_detector(name: str) -> Path:
+    """A detector file by its path, or by its name in models/detection."""
+    return Path(name) if Path(name).is_file() else host.find_model("detection", name)
+
+
+def require_free(folder: Path) -> None:
+    """Refuse a folder with something in it before the work and not after it."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is already there and not empty; choose another folder")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
