@@ -42,7 +42,8 @@ def follow(clip: Clip, source: Track, labels: Sequence[str], track: TrackFunctio
     """Track `labels` in a generated clip from the source's masks of one frame, and of no other.
 
     The frame is the first on which the main object shows a quarter of its median size: frame 0, for an object that is
-    there from the start. Objects are tracked together, because they compete for pixels.
+    there from the start. Objects are tracked together, because they compete for pixels, and given in the order in
+    which the source has them, so that both clips are tracked alike.
 
     Args:
         clip: the generated clip.
@@ -63,7 +64,7 @@ def follow(clip: Clip, source: Track, labels: Sequence[str], track: TrackFunctio
         raise NothingToFollow(f"{labels[0]!r} shows up on frame {frame}, after the end of the generated clip")
     shown = [label for label, area in zip(labels, areas[frame], strict=True) if area > 0]
     size = (clip.height, clip.width)
-    prompts = {label: mask for label in shown if (mask := refit(source.mask(frame, label), size)).any()}
+    prompts = {label: mask for label in sorted(shown, key=source.index) if (mask := refit(source.mask(frame, label), size)).any()}
     if labels[0] not in prompts:
         raise NothingToFollow(f"{labels[0]!r} is smaller than a pixel at {clip.width}x{clip.height}")
     warnings = [f"{label!r} is not visible on frame {frame} and was not tracked" for label in labels

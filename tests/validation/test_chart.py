@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-
 from physics_preserver.nodes.validation.report import Measures, build, rule_for
 
 pytest.importorskip("matplotlib")
-from physics_preserver.nodes.validation.chart import render_chart, save_chart  # noqa: E402
+from physics_preserver.nodes.validation.chart import render_chart, save_chart
 
 BLUE, PINK = (0x00, 0x72, 0xB2), (247, 226, 209)
 

@@ -5,7 +5,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
 from physics_preserver.nodes.media.folder import write_json
 from physics_preserver.nodes.media.stills import ArrayClip
 from physics_preserver.nodes.media.track import Track, TrackBuilder

@@ -1,0 +1,210 @@
+"""VACE control: geometry, polarity, grey and length, checked on pictures whose every pixel is known."""
+
+import json
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+from physics_preserver.nodes.conditioning.vace import (
+    GREY,
+    ConditioningError,
+    control_frames,
+    float_control,
+    plan_control,
+    write_control,
+)
+from physics_preserver.nodes.media.open import open_clip
+from physics_preserver.nodes.media.stills import ArrayClip
+from physics_preserver.nodes.media.track import Track, TrackBuilder
+
+
+def scene(size=(64, 96), frames=5) -> tuple[ArrayClip, Track]:
+    """A gradient that tells every pixel's column (red) and row (green), with a person and a board in it."""
+    height, width = size
+    image = np.zeros((height, width, 3), np.uint8)
+    image[..., 0], image[..., 1] = np.arange(width) * 255 // width, (np.arange(height) * 255 // height)[:, None]
+    images = np.stack([image] * frames)
+    images[..., 2] = np.arange(frames)[:, None, None] * 10
+    builder = TrackBuilder(("person", "board"), size, Fraction(16), "gradient")
+    for t in range(frames):
+        masks = np.zeros((2, height, width), bool)
+        masks[0, height // 4 : height // 2, width // 3 + t : width // 2 + t] = True
+        masks[1, height // 2 : height // 2 + 6, width // 4 + t : width * 2 // 3 + t] = True
+        builder.append(masks, np.ones(2))
+    return ArrayClip(images, Fraction(16)), builder.finish()
+
+
+def control(repaint, size=(64, 96), frames=5, grow=0, pose=None, **choices):
+    clip, track = scene(size, frames)
+    plan = plan_control(size, frames, **choices)
+    return clip, track, plan, list(control_frames(clip, track, plan, repaint, grow, pose))
+
+
+@pytest.mark.parametrize("repaint", [("person",), ("board",), ("person", "board")])
+def test_original_outside_grey_inside_mask_one_where_it_generates(repaint):
+    clip, track, _, frames = control(repaint)
+    assert len(frames) == 5
+    for t, (image, mask) in enumerate(frames):
+        expected = np.logical_or.reduce([track.mask(t, label) for label in repaint])
+        assert mask.dtype == bool and np.array_equal(mask, expected)
+        assert np.array_equal(image[~mask], clip.frame(t).image[~mask])
+        assert (image[mask] == GREY).all()
+        values = float_control(image, mask)
+        assert values.dtype == np.float32 and (values[mask] == 0.5).all()
+        assert np.allclose(values[~mask] * 255, clip.frame(t).image[~mask])
+
+
+def test_poses_stand_inside_the_mask():
+    images = np.full((5, 64, 96, 3), 77, np.uint8)
+    clip, _, _, frames = control(("person",), pose=ArrayClip(images, Fraction(16)))
+    for t, (image, mask) in enumerate(frames):
+        assert (image[mask] == 77).all() and np.array_equal(image[~mask], clip.frame(t).image[~mask])
+        assert float_control(image, mask, guided=True)[mask] == pytest.approx(77 / 255)
+
+
+def test_the_source_is_left_as_it_was():
+    clip, _, _, _ = control(("person", "board"))
+    assert np.array_equal(clip.frame(0).image, scene()[0].frame(0).image)
+
+
+@pytest.mark.parametrize(
+    ("source", "choices", "size"),
+    [
+        ((720, 1280), {}, (720, 1280)),
+        ((480, 854), {}, (480, 848)),
+        ((1080, 1920), {}, (1072, 1920)),
+        ((720, 1280), {"width": 832, "height": 480}, (480, 832)),
+        ((720, 1280), {"width": 832}, (464, 832)),
+        ((1920, 1080), {"height": 832}, (832, 464)),
+        ((720, 1280), {"width": 850, "height": 487}, (480, 848)),
+    ],
+)
+def test_sizes_are_multiples_of_16_and_nothing_is_stretched(source, choices, size):
+    plan = plan_control(source, 5, **choices)
+    assert (plan.height, plan.width) == size
+    x1, y1, x2, y2 = plan.crop
+    assert 0 <= x1 < x2 <= source[1] + 1e-9 and 0 <= y1 < y2 <= source[0] + 1e-9
+    assert (x2 - x1) / (y2 - y1) == pytest.approx(size[1] / size[0], rel=1.5e-3)
+    # Cover, not letterbox: one side of the source is used whole, and the crop is centred to the pixel.
+    assert max((x2 - x1) / source[1], (y2 - y1) / source[0]) == pytest.approx(1, abs=2e-3)
+    assert abs(x1 - (source[1] - x2)) <= 1.01 / plan.scale[0] and abs(y1 - (source[0] - y2)) <= 1.01 / plan.scale[1]
+    assert bool(plan.notes) == (choices.get("width") == 850 or (not choices and source != (720, 1280)))
+
+
+def test_picture_and_mask_move_together_through_scale_and_crop():
+    # The gradient says where every control pixel comes from; the mask must be the same place's mask.
+    _, track, plan, frames = control(("person",), size=(360, 640), width=400, height=240)
+    (image, mask), (scale_x, scale_y) = frames[0], plan.scale
+    source = track.mask(0, "person")
+    rows, columns = np.nonzero(~mask)
+    x = (columns + 0.5) / scale_x + plan.crop[0]
+    y = (rows + 0.5) / scale_y + plan.crop[1]
+    assert np.abs(image[rows, columns, 0] - np.floor(x) * 255 // 640).max() <= 2
+    assert np.abs(image[rows, columns, 1] - np.floor(y) * 255 // 360).max() <= 2
+    rows, columns = np.nonzero(mask)
+    box = (np.array([columns.min(), columns.max() + 1]) / scale_x + plan.crop[0]).tolist()
+    truth = np.nonzero(source.any(axis=0))[0]
+    assert box == pytest.approx([truth.min(), truth.max() + 1], abs=0.6 / scale_x)
+    assert mask.sum() == pytest.approx(source.sum() * scale_x * scale_y, rel=0.12)
+
+
+@pytest.mark.parametrize(("frames", "trimmed", "padded"), [(1, 1, 1), (2, 1, 5), (5, 5, 5), (81, 81, 81), (84, 81, 85)])
+def test_length_is_4n_plus_1(frames, trimmed, padded):
+    assert plan_control((64, 96), frames).frames == tuple(range(trimmed))
+    plan = plan_control((64, 96), frames, fit="pad")
+    assert plan.frames == (*range(frames), *[None] * (padded - frames))
+    assert (plan.length - 1) % 4 == 0
+
+
+def test_padding_repeats_the_last_frame_with_its_own_mask():
+    _, _, plan, frames = control(("board",), frames=7, fit="pad")
+    assert len(frames) == 9 and plan.frames[-2:] == (None, None)
+    for image, mask in frames[7:]:
+        assert np.array_equal(image, frames[6][0]) and np.array_equal(mask, frames[6][1])
+
+
+def test_growing_adds_every_pixel_within_reach_and_no_other():
+    _, track, _, frames = control(("board",), grow=5)
+    disk = np.hypot(*np.mgrid[-5:6, -5:6]) <= 5
+    expected = cv2.dilate(track.mask(0, "board").astype(np.uint8), disk.astype(np.uint8)) > 0
+    assert np.array_equal(frames[0][1], expected)
+
+
+def test_socket_bytes_are_those_of_the_tensors():
+    plan = plan_control((480, 832), 81)
+    image, mask = np.zeros((81, 480, 832, 3), np.float32), np.zeros((81, 480, 832), np.float32)
+    assert plan.socket_bytes() == image.nbytes + mask.nbytes
+
+
+def test_frames_are_made_one_at_a_time():
+    clip, track = scene(frames=81)
+    read = []
+
+    class Counting(ArrayClip):
+        def read(self, start=0):
+            for frame in super().read(start):
+                read.append(frame.index)
+                yield frame
+
+    counting = Counting(np.stack([frame.image for frame in clip]), Fraction(16))
+    next(control_frames(counting, track, plan_control((64, 96), 81), ("board",)))
+    assert read == [0]
+
+
+def test_what_does_not_belong_together_is_refused():
+    clip, track = scene()
+    plan = plan_control((64, 96), 5)
+
+    def message(error, *args, **kwargs):
+        with pytest.raises(error) as caught:
+            list(control_frames(*args, **kwargs))
+        return str(caught.value)
+
+    assert "wheel" in message(KeyError, clip, track, plan, ("wheel",))
+    assert "person, board" in message(ConditioningError, clip, track, plan, ())
+    assert "128x96" in message(ConditioningError, scene((96, 128))[0], track, plan, ("board",))
+    assert "8" in message(ConditioningError, *scene(frames=8), plan_control((64, 96), 9), ("board",))
+    assert "ends after 5" in message(ConditioningError, clip, scene(frames=9)[1], plan_control((64, 96), 9), ("board",))
+    assert "pose" in message(ConditioningError, clip, track, plan, ("board",), pose=scene((96, 128))[0])
+    assert "-1" in message(ConditioningError, clip, track, plan, ("board",), grow=-1)
+    for bad in ({"frames": 0}, {"frames": 5, "width": 8, "height": 64}, {"frames": 5, "fit": "loop"}):
+        with pytest.raises(ConditioningError):
+            plan_control((64, 96), **bad)
+
+
+def test_the_folder_holds_what_was_made(tmp_path):
+    clip, track = scene(frames=7)
+    plan = plan_control((64, 96), 7, fit="pad")
+    written = write_control(tmp_path / "out", clip, track, plan, ("person", "board"), grow=2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "control.mp4",
+        "mask.mp4",
+        "masks",
+        "vace.json",
+    ]
+    on_disk = json.loads((tmp_path / "out" / "vace.json").read_text())
+    assert on_disk == written
+    assert (on_disk["width"], on_disk["height"], on_disk["length"], on_disk["rate"]) == (96, 64, 9, "16")
+    assert on_disk["frames"] == [0, 1, 2, 3, 4, 5, 6, None, None] and on_disk["crop"] == [0, 0, 96, 64]
+
+    made = list(control_frames(clip, track, plan, ("person", "board"), grow=2))
+    video, matte = (open_clip(tmp_path / "out" / name) for name in ("control.mp4", "mask.mp4"))
+    assert video.count() == matte.count() == 9 and video.rate == 16
+    for index, (image, mask) in enumerate(made):
+        png = cv2.imread(str(tmp_path / "out" / "masks" / f"{index:05d}.png"), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(png, mask.astype(np.uint8) * 255)
+        inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        assert np.abs(video.frame(index).image[inside].astype(int) - GREY).max() <= 8  # H.264 is lossy
+        assert np.abs(video.frame(index).image.astype(int) - image).mean() < 3
+        assert np.count_nonzero((matte.frame(index).image[..., 0] > 127) != mask) == 0
+
+    with pytest.raises(FileExistsError):
+        write_control(tmp_path / "out", clip, track, plan, ("board",))
+
+
+def test_a_failed_run_leaves_nothing(tmp_path):
+    clip, _ = scene(frames=5)
+    with pytest.raises(ConditioningError):
+        write_control(tmp_path / "out", clip, scene(frames=9)[1], plan_control((64, 96), 9), ("board",))
+    assert list(tmp_path.iterdir()) == []
