@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .conditioning.nodes import VACEControl
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .media.nodes import LoadPhysics, PreviewTrack, SavePhysics
 from .validation.nodes import ValidatePhysics
@@ -11,4 +12,13 @@ from .validation.nodes import ValidatePhysics
 
 class PhysicsPreserver(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [DetectSubjects, TrackObjects, ObjectRelations, PreviewTrack, SavePhysics, LoadPhysics, ValidatePhysics]
+        return [
+            DetectSubjects,
+            TrackObjects,
+            ObjectRelations,
+            PreviewTrack,
+            SavePhysics,
+            LoadPhysics,
+            VACEControl,
+            ValidatePhysics,
+        ]

@@ -30,7 +30,9 @@ class DetectSubjects(io.ComfyNode):
             ),
             search_aliases=["skateboard", "person detection", "yolox", "bounding box", "bbox", "pairing", "subject"],
             inputs=[
-                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The footage. A VIDEO is read frame by frame."),
+                io.MultiType.Input(
+                    "clip", [io.Video, io.Image], tooltip="The footage. A VIDEO is read frame by frame."
+                ),
                 io.Combo.Input(
                     "detector",
                     options=[MOTION, *host.list_models("detection", (".onnx",))],
@@ -88,9 +90,18 @@ class TrackObjects(io.ComfyNode):
                 "Follows every object through the whole clip, forward and backward from the frame where it was shown. "
                 "Masks of different objects never overlap; an object that is lost is empty and is looked for again."
             ),
-            search_aliases=["segment video", "mask tracking", "propagate", "sam2", "rotoscope", "video object segmentation"],
+            search_aliases=[
+                "segment video",
+                "mask tracking",
+                "propagate",
+                "sam2",
+                "rotoscope",
+                "video object segmentation",
+            ],
             inputs=[
-                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The footage. A VIDEO is read frame by frame."),
+                io.MultiType.Input(
+                    "clip", [io.Video, io.Image], tooltip="The footage. A VIDEO is read frame by frame."
+                ),
                 io.BoundingBox.Input(
                     "boxes",
                     force_input=True,
@@ -101,8 +112,8 @@ class TrackObjects(io.ComfyNode):
                     "masks",
                     optional=True,
                     tooltip=(
-                        "One mask for each object, as large as the clip, drawn on the anchor frame. A mask replaces the "
-                        "box of the same name."
+                        "One mask for each object, as large as the clip, drawn on the anchor frame. A mask replaces "
+                        "the box of the same name."
                     ),
                 ),
                 io.String.Input(
@@ -143,7 +154,9 @@ class TrackObjects(io.ComfyNode):
                     tooltip="Frames per second of an IMAGE batch. A VIDEO has its own.",
                 ),
             ],
-            outputs=[ObjectTrack.Output("track", tooltip="Every object's mask on every frame; core's SAM3 nodes read it.")],
+            outputs=[
+                ObjectTrack.Output("track", tooltip="Every object's mask on every frame; core's SAM3 nodes read it.")
+            ],
         )
 
     @classmethod
@@ -188,13 +201,16 @@ class ObjectRelations(io.ComfyNode):
                     "clip",
                     [io.Video, io.Image],
                     optional=True,
-                    tooltip="The footage that was tracked. With it the camera's own motion is removed; without it the camera is taken to stand still.",
+                    tooltip=(
+                        "The footage that was tracked. With it the camera's own motion is removed; without it the "
+                        "camera is taken to stand still."
+                    ),
                 ),
                 io.String.Input(
                     "person",
                     default="",
                     advanced=True,
-                    tooltip="The person's name in the track. Empty: \"person\", or else the first object.",
+                    tooltip='The person\'s name in the track. Empty: "person", or else the first object.',
                 ),
                 io.String.Input(
                     "object",

@@ -91,9 +91,7 @@ def track(
     return whole.finish()
 
 
-def track_masks(
-    clip: Clip, masks: Mapping[str, np.ndarray], anchor: int, detector: Detector | None = None
-) -> Track:
+def track_masks(clip: Clip, masks: Mapping[str, np.ndarray], anchor: int, detector: Detector | None = None) -> Track:
     """Track objects by exact masks, bool [H, W] by label, shown on frame `anchor`; as `track` in all else."""
     return track(clip, [Prompt(label, mask=mask) for label, mask in masks.items()], anchor, detector)
 

@@ -68,6 +68,10 @@ class Clip:
         """Number of frames as far as it is known without decoding: for progress bars only."""
         return self.count()
 
+    def span(self) -> tuple[Fraction, Fraction | None]:
+        """(start, end) in seconds of the source file's clock that the clip covers; end None = to the file's end."""
+        return Fraction(0), None
+
     def __iter__(self) -> Iterator[Frame]:
         return self.read()
 
@@ -104,6 +108,12 @@ class TrimmedClip(Clip):
     def frames(self) -> tuple[int, int | None]:
         """(start, stop) in the source clip; stop None means to the end."""
         return self._start, self._stop
+
+    def span(self) -> tuple[Fraction, Fraction | None]:
+        start = self._clip.frame(self._start).time if self._start else self._clip.span()[0]
+        if self._stop is None or self._stop >= self._clip.count():
+            return start, self._clip.span()[1]
+        return start, self._clip.frame(self._stop).time
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         stop = None if self._stop is None else max(0, self._stop - self._start - start)

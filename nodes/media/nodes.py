@@ -27,10 +27,14 @@ class PreviewTrack(io.ComfyNode):
             inputs=[
                 io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The footage that was tracked."),
                 ObjectTrack.Input("track", tooltip="A track from Track Objects, Load Physics or core's SAM3 nodes."),
-                Relations.Input("relations", optional=True, tooltip="From Object Relations: adds contact and airborne."),
+                Relations.Input(
+                    "relations", optional=True, tooltip="From Object Relations: adds contact and airborne."
+                ),
             ],
             outputs=[
-                io.Video.Output("overlay", tooltip="A file in the temporary folder; audio is copied from a file's VIDEO.")
+                io.Video.Output(
+                    "overlay", tooltip="A file in the temporary folder; audio is copied from a file's VIDEO."
+                )
             ],
             is_output_node=True,
         )
@@ -60,12 +64,16 @@ class SavePhysics(io.ComfyNode):
             inputs=[
                 io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The footage that was tracked."),
                 ObjectTrack.Input("track", tooltip="The track to keep."),
-                Pairing.Input("pairing", optional=True, tooltip="From Detect Subjects: why this person and this object."),
-                Relations.Input("relations", optional=True, tooltip="From Object Relations: contact and the rest, per frame."),
+                Pairing.Input(
+                    "pairing", optional=True, tooltip="From Detect Subjects: why this person and this object."
+                ),
+                Relations.Input(
+                    "relations", optional=True, tooltip="From Object Relations: contact and the rest, per frame."
+                ),
                 io.String.Input(
                     "filename_prefix",
                     default="physics/clip",
-                    tooltip="Name of the new folder inside ComfyUI's output; a number is added. %year%, %month%... work.",
+                    tooltip="Name of the new folder inside ComfyUI's output; a number is added, %year%... work.",
                 ),
             ],
             outputs=[io.String.Output("folder", tooltip="Full path of the new folder.")],

@@ -72,6 +72,10 @@ class VideoClip(Clip):
             self._ordered = all(a < b for a, b in zip(self._pts, self._pts[1:], strict=False))
         return len(self._pts)
 
+    def span(self) -> tuple[Fraction, Fraction | None]:
+        start, duration = (Fraction(seconds) for seconds in self._window)
+        return start, start + duration if duration else None
+
     def expected_count(self) -> int | None:
         if self._pts is not None:
             return len(self._pts)

@@ -12,6 +12,7 @@ from .. import host
 NO_DETECTOR = "none"
 
 ObjectTrack = io.Custom("SAM3_TRACK_DATA")
+Control = io.Custom("PHYSICS_CONTROL")
 Report = io.Custom("PHYSICS_REPORT")
 
 
@@ -33,6 +34,11 @@ class ValidatePhysics(io.ComfyNode):
                     "generated",
                     [io.Video, io.Image],
                     tooltip="The clip to judge: as many frames as the source, in any size of the same proportions.",
+                ),
+                Control.Input(
+                    "control",
+                    optional=True,
+                    tooltip="From VACE Control, when it cropped the picture or changed the length.",
                 ),
                 io.String.Input(
                     "label",
@@ -70,7 +76,9 @@ class ValidatePhysics(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, source: Any, generated: Any, label: str, threshold: float, detector: str) -> io.NodeOutput:
+    def execute(
+        cls, source: Any, generated: Any, label: str, threshold: float, detector: str, control: Any = None
+    ) -> io.NodeOutput:
         import torch
 
         from ..extraction.subjects import open_detector
@@ -85,7 +93,8 @@ class ValidatePhysics(io.ComfyNode):
         follow = partial(track_masks, detector=finder)
         original = from_socket(source)
         clip = open_clip(generated, rate=original.rate)
-        report = validate(original, clip, follow, label.strip() or None, threshold or None)
+        shown = {} if control is None else {"crop": tuple(control["crop"]), "frames": control["frames"]}
+        report = validate(original, clip, follow, label.strip() or None, threshold or None, **shown)
         chart = torch.from_numpy(render_chart(report)).float().div(255)[None]
         return io.NodeOutput(
             report,
