@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..host import progress
 from ..media.clip import Clip
 from .detection import Detection, Detector
+from .motion import MotionDetector
 from .stabilise import CameraEstimator
 
 # Observing every second of the first 48 frames covers two seconds of most clips in under a second of work.
@@ -33,17 +35,31 @@ class Observations:
 
 def observe(clip: Clip, detector: Detector, frames: int = OBSERVED_FRAMES, step: int = OBSERVED_STEP) -> Observations:
     """Run a detector over every `step`-th of the first `frames` frames, and follow the camera between them."""
-    estimator = CameraEstimator()
-    unknown = np.full((2, 3), np.nan)
-    seen = Observations([], [], (clip.height, clip.width), np.zeros((0, 2, 3)))
+    indices: list[int] = []
     camera: list[np.ndarray] = []
-    for frame in progress(islice(clip, frames), total=frames, label="looking for person and object"):
-        if frame.index % step:
-            continue
-        found = detector(frame.image)
-        motion = estimator.step(frame.image, [item.box for item in found])
-        seen.frames.append(frame.index)
-        seen.detections.append(found)
-        camera.append(unknown if motion is None else motion)
-    seen.camera = np.array(camera).reshape(-1, 2, 3)
-    return seen
+    estimator = CameraEstimator()
+
+    def images() -> Iterator[np.ndarray]:
+        for frame in progress(islice(clip, frames), total=frames, label="looking for person and object"):
+            if frame.index % step == 0:
+                indices.append(frame.index)
+                yield frame.image
+
+    def follow(image: np.ndarray, found: Sequence[Detection]) -> None:
+        motion = estimator.step(image, [item.box for item in found])
+        camera.append(np.full((2, 3), np.nan) if motion is None else motion)
+
+    detections: list[list[Detection]] = []
+    if isinstance(detector, MotionDetector):
+        detections = detector.over(_each(images(), lambda image: follow(image, ())))
+    else:
+        for image in images():
+            detections.append(detector(image))
+            follow(image, detections[-1])
+    return Observations(indices, detections, (clip.height, clip.width), np.array(camera).reshape(-1, 2, 3))
+
+
+def _each(images: Iterator[np.ndarray], look: Callable[[np.ndarray], None]) -> Iterator[np.ndarray]:
+    for image in images:
+        look(image)
+        yield image
