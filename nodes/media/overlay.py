@@ -15,6 +15,7 @@ COLOURS: tuple[Colour, ...] = ((86, 200, 250), (255, 159, 28), (60, 214, 140), (
 FILL, RIM = 0.38, 0.5
 FONT = cv2.FONT_HERSHEY_DUPLEX
 INK, PAPER = (16, 20, 26), (245, 246, 248)
+BOTH, MISSING, EXTRA = (46, 190, 90), (40, 110, 255), (236, 50, 40)
 YES, NO = (72, 199, 116), (142, 148, 158)
 
 
@@ -67,6 +68,24 @@ def draw_overlay(
             if told is not None:
                 x = tag(drawn, words[0] if told else words[1], x, size, size, colour if told else NO) + 0.6 * size
     return drawn
+
+
+def draw_difference(image: np.ndarray, expected: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """A copy of the image with one object where it should be and where it is.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        expected, found: bool [H, W].
+
+    Returns:
+        uint8 [H, W, 3], RGB: tinted green where both agree, blue where only `expected` is, red where only `found` is,
+        with a white outline around `expected`.
+    """
+    drawn = image.copy()
+    for area, colour in ((expected & found, BOTH), (expected & ~found, MISSING), (found & ~expected, EXTRA)):
+        drawn[area] = np.round(0.3 * drawn[area] + 0.7 * np.array(colour)).astype(np.uint8)
+    edges, _ = cv2.findContours(expected.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(drawn, edges, -1, PAPER, max(1, round(image.shape[0] / 400)), cv2.LINE_AA)
 
 
 def text_size(height: int) -> float:
