@@ -288,7 +288,14 @@ def _judge(
         "name_share": round(named, 3),
     }
     reasons = _sentences(scene, measures, name, place.words, steady, telling, fits)
-    return Candidate(round(score, 4), indices[best], person.found[best], thing.found[best], measures, tuple(reasons))
+    return Candidate(
+        round(score, 4),
+        indices[best],
+        person.found[best],
+        replace(thing.found[best], label=name),
+        measures,
+        tuple(reasons),
+    )
 
 
 def _sentences(
