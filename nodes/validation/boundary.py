@@ -16,8 +16,6 @@ from .region import popcount, require_same_clip
 # Tolerance as a share of the picture's diagonal; DAVIS scores every method with this value.
 BOUND_TH = 0.008
 
-_ONE, _LAST = np.uint64(1), np.uint64(63)
-
 
 def boundary_f(a: Track, b: Track, label: str, bound_th: float = BOUND_TH) -> np.ndarray:
     """Boundary F of one object in two tracks, frame by frame.
@@ -90,11 +88,11 @@ def _occupied(flags: Any) -> tuple[int, int] | None:
 
 
 def _words(packed: np.ndarray) -> np.ndarray:
-    """uint64 [h, n]: column x of the window is bit x % 64 of word x // 64."""
+    """uint64 [n, h]: column x of the window is bit x % 64 of word x // 64. Rows lie last, where loops are long."""
     height, count = packed.shape
     padded = np.zeros((height, -(-count // 8) * 8), np.uint8)
     padded[:, :count] = packed
-    return padded.view("<u8")
+    return np.ascontiguousarray(padded.view("<u8").T)
 
 
 def _outline(mask: np.ndarray, last: int) -> np.ndarray:
@@ -102,36 +100,37 @@ def _outline(mask: np.ndarray, last: int) -> np.ndarray:
 
     `last` is the window's column in which the picture ends.
     """
-    east = _toward_left(mask)
-    if last < 64 * mask.shape[1]:
-        east[:, last // 64] |= mask[:, last // 64] & np.uint64(1 << last % 64)
-    south, south_east = (np.concatenate([rows[1:], rows[-1:]]) for rows in (mask, east))
+    east = _toward_left(mask, 1)
+    if last < 64 * len(mask):
+        east[last // 64] |= mask[last // 64] & np.uint64(1 << last % 64)
+    south, south_east = (np.concatenate([words[:, 1:], words[:, -1:]], axis=1) for words in (mask, east))
     return (mask ^ east) | (mask ^ south) | (mask ^ south_east)
 
 
 def _dilate(bits: np.ndarray, radius: int) -> np.ndarray:
     """Every pixel within `radius` px (Euclidean, inclusive) of a set one, inside the window."""
-    height = len(bits)
+    height = bits.shape[1]
     wide, reach = bits, 0
     near = np.zeros_like(bits)
     for dy in range(radius, -1, -1):  # a disk's rows grow toward its middle, so one row is widened step by step
         half_width = math.isqrt(radius * radius - dy * dy)
-        for _ in range(half_width - reach):
-            wide = wide | _toward_left(wide) | _toward_right(wide)
-        reach = half_width
+        while reach < half_width:
+            step = min(half_width - reach, 2 * reach + 1, 63)  # a run of 2 reach + 1 px can move so far without a gap
+            wide = wide | _toward_left(wide, step) | _toward_right(wide, step)
+            reach += step
         if dy < height:
-            near[dy:] |= wide[: height - dy]
-            near[: height - dy] |= wide[dy:]
+            near[:, dy:] |= wide[:, : height - dy]
+            near[:, : height - dy] |= wide[:, dy:]
     return near
 
 
-def _toward_left(bits: np.ndarray) -> np.ndarray:
-    moved = bits >> _ONE
-    moved[:, :-1] |= bits[:, 1:] << _LAST
+def _toward_left(bits: np.ndarray, px: int) -> np.ndarray:
+    moved = bits >> np.uint64(px)
+    moved[:-1] |= bits[1:] << np.uint64(64 - px)
     return moved
 
 
-def _toward_right(bits: np.ndarray) -> np.ndarray:
-    moved = bits << _ONE
-    moved[:, 1:] |= bits[:, :-1] >> _LAST
+def _toward_right(bits: np.ndarray, px: int) -> np.ndarray:
+    moved = bits << np.uint64(px)
+    moved[1:] |= bits[:-1] >> np.uint64(64 - px)
     return moved

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
+import cv2
 import numpy as np
 
 from ..media.stills import write_image
 from ..media.writer import replacing
-from .report import FAILED, PASSED
+from .report import FAILED, PASSED, summary
 
 # px; a README column is about 900 wide, so type stays readable there without scaling.
 WIDTH, HEIGHT, DPI = 1000, 420, 100
@@ -26,10 +28,13 @@ def render_chart(report: dict[str, Any], width: int = WIDTH, height: int = HEIGH
         width, height: px.
 
     Returns:
-        uint8 [height, width, 3], RGB.
+        uint8 [height, width, 3], RGB. Without matplotlib it has the verdict and says how to get the curves.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return _without_curves(report, width, height)
 
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
@@ -64,6 +69,16 @@ def save_chart(report: dict[str, Any], file: str | Path, overwrite: bool = False
     """Write the chart as PNG, whole or not at all. Raises FileExistsError unless `overwrite`."""
     with replacing(file, overwrite) as partial:
         write_image(partial, render_chart(report))
+
+
+def _without_curves(report: dict[str, Any], width: int, height: int) -> np.ndarray:
+    page = np.full((height, width, 3), 255, np.uint8)
+    said = [summary(report), "", "The curves need matplotlib, which is not installed: pip install matplotlib"]
+    lines = [line for text in said for line in wrap(text, max(20, width // 10)) or [""]]
+    for n, line in enumerate(lines):
+        at = (width // 40, height // 10 + n * 28)
+        cv2.putText(page, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
+    return page
 
 
 def _title(report: dict[str, Any]) -> str:

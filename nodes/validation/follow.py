@@ -62,9 +62,12 @@ def follow(clip: Clip, source: Track, labels: Sequence[str], track: TrackFunctio
         raise NothingToFollow(f"the source track shows no {labels[0]!r} on any frame")
     if frame > 0 and frame >= clip.count():
         raise NothingToFollow(f"{labels[0]!r} shows up on frame {frame}, after the end of the generated clip")
-    shown = [label for label, area in zip(labels, areas[frame], strict=True) if area > 0]
     size = (clip.height, clip.width)
-    prompts = {label: mask for label in sorted(shown, key=source.index) if (mask := refit(source.mask(frame, label), size)).any()}
+    prompts = {}
+    for label in sorted(labels, key=source.index):
+        mask = refit(source.mask(frame, label), size)
+        if mask.any():
+            prompts[label] = mask
     if labels[0] not in prompts:
         raise NothingToFollow(f"{labels[0]!r} is smaller than a pixel at {clip.width}x{clip.height}")
     warnings = [f"{label!r} is not visible on frame {frame} and was not tracked" for label in labels
