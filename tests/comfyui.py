@@ -10,9 +10,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 PACK = Path(__file__).resolve().parents[1]
 PACK_NAME = "physics-preserver"
@@ -38,6 +40,18 @@ def find_comfyui() -> Path | None:
         if (folder / "main.py").is_file() and (folder / "comfy_extras").is_dir():
             return folder
     return None
+
+
+def start_comfyui(base: Path) -> Iterator[Server]:
+    """For a fixture: a running server in the empty folder `base`, ended afterwards; skips where there is no ComfyUI."""
+    comfyui = find_comfyui()
+    if comfyui is None:
+        pytest.skip("no ComfyUI found: COMFYUI_PATH names none, and neither does this checkout lie in one")
+    server = Server(comfyui, base)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def python_of(comfyui: Path) -> Path:

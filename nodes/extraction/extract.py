@@ -59,22 +59,23 @@ def extract(
     tracked = track(clip, prompts, anchor, guide, tracker)
     if pairing is not None:
         tracked.warnings.extend(pairing.warnings)
-    relations = relate_objects(tracked, clip) if person_and_object(tracked.labels) else None
-    return Extraction(tracked, pairing, relations)
+    return Extraction(tracked, pairing, relate_objects(tracked, clip))
 
 
-def relate_objects(track: Track, clip: Clip | None, person: str = "", object: str = "") -> Relations:
+def relate_objects(track: Track, clip: Clip | None, person: str = "", object: str = "") -> Relations | None:
     """Relations of two objects of a track, with the camera's motion in `clip` removed (None: it stands still).
+
+    None for a track of fewer than two objects, as a single proposal from motion makes one.
 
     Args:
         person, object: labels; an empty one is chosen as `person_and_object` does.
 
     Raises:
-        ValueError: the track has only one object. KeyError: it has none of that name.
+        KeyError: the track has no object of that name.
     """
     roles = person_and_object([label for label in track.labels if label != object] + [object] * bool(object))
     if roles is None:
-        raise ValueError(f"a relation needs two objects; the track has: {', '.join(track.labels) or 'none'}")
+        return None
     person = person or roles[0]
     object = object or next(label for label in track.labels if label != person)
     return relate(track, person, object, None if clip is None else camera_motion(clip, track))

@@ -220,7 +220,9 @@ class ObjectRelations(io.ComfyNode):
                 ),
             ],
             outputs=[
-                Relations.Output("relations", tooltip="Per frame, for Preview Track and Save Physics."),
+                Relations.Output(
+                    "relations", tooltip="Per frame, for Preview Track and Save Physics. Nothing for a single object."
+                ),
                 io.String.Output("summary", tooltip="The relations in words."),
             ],
         )
@@ -235,4 +237,5 @@ class ObjectRelations(io.ComfyNode):
         tracked = from_socket(track)
         footage = None if clip is None else open_clip(clip, rate=tracked.rate)
         found = relate_objects(tracked, footage, person.strip(), object.strip())
-        return io.NodeOutput(found.to_dict(), relations_in_words(found))
+        text = relations_in_words(found) if found else "Only one object was tracked: there is nothing to relate."
+        return io.NodeOutput(found and found.to_dict(), text)

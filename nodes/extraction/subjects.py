@@ -12,9 +12,7 @@ from .observe import OBSERVED_FRAMES, observe
 from .pairing import Pairing, pair
 
 
-def find_subjects(
-    clip: Clip, detector: Detector, labels: Sequence[str], frames: int = OBSERVED_FRAMES
-) -> Pairing:
+def find_subjects(clip: Clip, detector: Detector, labels: Sequence[str], frames: int = OBSERVED_FRAMES) -> Pairing:
     """Look for the person and their object (one of `labels`) in the first `frames` frames.
 
     Raises:
