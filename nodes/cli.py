@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import commands
-from .extraction.detection import DetectionError
-from .extraction.tracking import TRACKERS, PromptError
+from .extraction.onnx_runtime import OnnxRuntimeError
+from .extraction.tracking import TRACKERS
 from .media.clip import ClipError
 
-DONE, FAILED, UNDECIDED, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
+UNUSABLE, INTERRUPTED = 3, 130
+
+UNUSABLE_ERRORS = (ClipError, OnnxRuntimeError, ValueError, KeyError, IndexError, OSError, ImportError)
 
 EXIT_CODES = """\
 exit codes:
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except (ClipError, DetectionError, PromptError, ValueError, KeyError, IndexError, OSError, ImportError) as error:
+    except UNUSABLE_ERRORS as error:
         if options.debug:
             raise
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
@@ -167,6 +169,10 @@ def _validate(subparsers: Any) -> None:
     parser.add_argument(
         "--threshold", type=float, metavar="J",
         help="every frame's mask overlap must reach this (the strict rule: 0.90); without it the standard rule holds",
+    )  # fmt: skip
+    parser.add_argument(
+        "--detector", metavar="FILE.onnx",
+        help="YOLOX weights to guide the tracker in the generated clip, as extract may have had",
     )  # fmt: skip
     parser.add_argument(
         "--control", type=Path, metavar="DIR",

@@ -6,6 +6,7 @@ import platform
 from argparse import Namespace
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -73,29 +74,40 @@ def condition(options: Namespace) -> Result:
 
     physics = read_physics(options.physics)
     track = physics.track
-    roles = person_and_object(track.labels) or (track.labels[0], track.labels[0])
+    roles = person_and_object(track.labels) or (*track.labels[:1], *track.labels[:1])
     repaint = {"person": roles[:1], "object": roles[1:], "both": track.labels}[options.repaint]
-    clip = physics.clip()
-    plan = plan_control(clip, options.width, options.height, options.length)
-    write_control(options.out, clip, track, plan, repaint, options.grow)
-    data = {"folder": str(options.out), "width": plan.width, "height": plan.height, "length": plan.length}
-    what = f"{plan.length} frames of {plan.width}x{plan.height}, repainting {' and '.join(repaint)}"
-    return Result(data, f"{what}\nwritten: {options.out}")
+    plan = plan_control(track.clip_size, len(track), options.width, options.height, options.length)
+    data = write_control(options.out, physics.clip(), track, plan, repaint, options.grow)
+    lines = [f"{plan.length} frames of {plan.width}x{plan.height}, repainting {' and '.join(repaint)}", *plan.notes]
+    return Result({"folder": str(options.out), **data}, "\n".join([*lines, f"written: {options.out}"]))
 
 
 def validate(options: Namespace) -> Result:
+    from .conditioning.vace import read_control
     from .validation.chart import save_chart
     from .validation.report import FAILED, PASSED, summary
     from .validation.validate import validate as judge
 
     physics = read_physics(options.physics)
     generated = open_clip(options.generated, rate=physics.track.rate)
-    report = judge(physics.track, generated, track_masks, options.label, options.threshold)
+    generated.count()
+    control = read_control(options.control) if options.control else {"crop": None, "frames": None}
+    detector = open_detector(find_detector(options.detector)) if options.detector else None
+    report = judge(
+        physics.track,
+        generated,
+        partial(track_masks, detector=detector),
+        options.label,
+        options.threshold,
+        control["crop"],
+        control["frames"],
+    )
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(options.out / "iou_report.json", report)
     save_chart(report, options.out / "iou_chart.png", overwrite=True)
     code = {PASSED: 0, FAILED: 1}.get(report["verdict"], 2)
-    return Result(report, f"{summary(report)}\nwritten: {options.out / 'iou_report.json'}", code)
+    lines = [summary(report), *(f"warning: {warning}" for warning in report["warnings"])]
+    return Result(report, "\n".join([*lines, f"written: {options.out / 'iou_report.json'}"]), code)
 
 
 def demo(options: Namespace) -> Result:

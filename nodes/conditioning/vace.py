@@ -6,6 +6,7 @@ where the model generates, mid grey in the control video where nothing is known 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -244,6 +245,18 @@ def write_control(
                 write_image(partial / "masks" / f"{index:05d}.png", white)
         write_json(partial / METADATA, metadata)
     return metadata
+
+
+def read_control(folder: str | Path) -> dict[str, Any]:
+    """vace.json of a folder that `write_control` wrote. Raises ConditioningError: there is none, or a newer one."""
+    file = Path(folder) / METADATA
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConditioningError(f"{folder} is no control folder: {error}") from error
+    if data.get("schema") != SCHEMA or data.get("schema_version", 0) > SCHEMA_VERSION:
+        raise ConditioningError(f"{file} is {data.get('schema')} version {data.get('schema_version')}, not {SCHEMA}")
+    return data
 
 
 def describe(clip: Clip, plan: ControlPlan, repaint: Sequence[str], grow: int, guided: bool) -> dict[str, Any]:
