@@ -12,6 +12,7 @@ from physics_preserver.nodes.conditioning.vace import (
     control_frames,
     float_control,
     plan_control,
+    read_control,
     write_control,
 )
 from physics_preserver.nodes.media.open import open_clip
@@ -184,7 +185,7 @@ def test_the_folder_holds_what_was_made(tmp_path):
         "vace.json",
     ]
     on_disk = json.loads((tmp_path / "out" / "vace.json").read_text())
-    assert on_disk == written
+    assert on_disk == written == read_control(tmp_path / "out")
     assert (on_disk["width"], on_disk["height"], on_disk["length"], on_disk["rate"]) == (96, 64, 9, "16")
     assert on_disk["frames"] == [0, 1, 2, 3, 4, 5, 6, None, None] and on_disk["crop"] == [0, 0, 96, 64]
 
@@ -201,6 +202,14 @@ def test_the_folder_holds_what_was_made(tmp_path):
 
     with pytest.raises(FileExistsError):
         write_control(tmp_path / "out", clip, track, plan, ("board",))
+
+
+def test_other_folders_and_newer_controls_are_refused(tmp_path):
+    with pytest.raises(ConditioningError, match="no control folder"):
+        read_control(tmp_path)
+    (tmp_path / "vace.json").write_text(json.dumps({"schema": "physics-preserver/vace", "schema_version": 99}))
+    with pytest.raises(ConditioningError, match="version 99"):
+        read_control(tmp_path)
 
 
 def test_a_failed_run_leaves_nothing(tmp_path):
