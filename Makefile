@@ -10,15 +10,15 @@ demo: .venv/demo.stamp
 test: .venv/test.stamp
 	$(BIN)/python -m pytest
 
-.venv/demo.stamp: pyproject.toml | .venv
+.venv/demo.stamp: pyproject.toml | .venv/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/test.stamp: pyproject.toml | .venv
+.venv/test.stamp: pyproject.toml | .venv/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-.venv:
+.venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
 
 clean:
