@@ -137,7 +137,7 @@ def plan_control(
     if kept != frames and fit == "pad":
         extra = kept + LENGTH_STEP - frames
         shown.extend([None] * extra)
-        notes.append(f"the last frame is repeated {extra} times: VACE takes 4 n + 1 frames, the clip has {frames}")
+        notes.append(f"{frames} frames became {len(shown)} with copies of the last one: VACE takes 4 n + 1")
     if len(shown) > TRAINED_LENGTH:
         notes.append(f"{len(shown)} frames: Wan was trained on {TRAINED_LENGTH}, longer clips degrade")
     return ControlPlan(

@@ -37,7 +37,7 @@ def ride(t: int, board_shift: float = 0, size=SIZE) -> np.ndarray:
 def track_of(masks) -> Track:
     builder = TrackBuilder(tuple(COLOURS), masks[0].shape[1:], Fraction(24), "source", "truth")
     for frame in masks:
-        builder.append(frame, frame.any(axis=(1, 2)))
+        builder.append(frame, np.asarray(frame.any(axis=(1, 2)), np.float32))
     return builder.finish()
 
 
@@ -60,7 +60,7 @@ class ColourTracker:
         builder = TrackBuilder(tuple(masks), (clip.height, clip.width), clip.rate, clip.name, "colour")
         for picture in clip:
             found = np.stack([(picture.image == COLOURS[label]).all(axis=2) for label in masks])
-            builder.append(found, found.any(axis=(1, 2)), picture.time)
+            builder.append(found, np.asarray(found.any(axis=(1, 2)), np.float32), picture.time)
         return builder.finish()
 
 
