@@ -5,6 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test clean
 
 demo: .venv/demo.stamp
+	rm -rf demo
 	$(BIN)/python -m physics_preserver demo --out demo
 
 test: .venv/test.stamp

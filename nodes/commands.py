@@ -33,7 +33,8 @@ class Result:
 
 def extract(options: Namespace) -> Result:
     require_free(options.out)
-    clip = open_clip(options.clip, *options.frames, Fraction(options.fps), options.allow_truncated)
+    start, stop = options.frames
+    clip = open_clip(options.clip, start, stop, Fraction(options.fps), options.allow_truncated)
     prompts = [Prompt(label, mask=read_mask(file)) for label, file in options.masks]
     prompts += [Prompt(label, box=box) for label, box in options.boxes]
     detector = None

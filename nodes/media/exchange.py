@@ -110,7 +110,7 @@ def read_masks(
         masks = np.stack([read_mask(files[label][t]) for label in labels])
         if builder is None:
             builder = TrackBuilder(labels, masks.shape[1:], rate, **about)
-        builder.append(masks, masks.any(axis=(1, 2)) if scores is None else scores[t])
+        builder.append(masks, np.asarray(masks.any(axis=(1, 2)) if scores is None else scores[t]))
     assert builder is not None
     return builder.finish()
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import av
 import numpy as np
+from av.error import FFmpegError
+from av.stream import Disposition
 
 from .clip import Clip, ClipError, Frame
 
@@ -112,7 +114,6 @@ class VideoClip(Clip):
             jump = seek if seek is not None else (first or None)
             if jump is not None:
                 container.seek(jump, stream=stream)
-            wanted = max(first, seek) if seek is not None else first
             good, packets, end = 0, 0, None
             problem = None
             demuxed = container.demux(stream)
@@ -124,7 +125,7 @@ class VideoClip(Clip):
                     if packet.is_corrupt:
                         problem, packet = "the file ends in the middle of a frame", None
                     frames = stream.codec_context.decode(packet)
-                except (av.FFmpegError, ValueError) as error:
+                except (FFmpegError, ValueError) as error:
                     problem, frames, packet = _reason(error), [], None
                 packets += packet is not None and packet.size > 0
                 for frame in frames:
@@ -132,7 +133,7 @@ class VideoClip(Clip):
                         continue
                     if last is not None and frame.pts is not None and frame.pts >= last:
                         return
-                    if frame.is_corrupt and (seek is None or frame.pts >= wanted):
+                    if frame.is_corrupt and (seek is None or frame.pts is None or frame.pts >= seek):
                         problem = "damaged data"
                         break
                     if self.width and _upright_size(frame) != (self.width, self.height):
@@ -170,12 +171,12 @@ class VideoClip(Clip):
                 source.seek(0)
                 return av.open(source)
             return av.open(str(source))
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             raise ClipError(f"{self.name} can't be opened as a video: {_reason(error)}") from error
 
     def _stream(self, container: Any) -> Any:
         for stream in container.streams.video:
-            if not stream.disposition & av.stream.Disposition.attached_pic:  # the cover of a song is no video
+            if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no video
                 return stream
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         raise ClipError(f"{self.name} has no video stream, only {kinds}")

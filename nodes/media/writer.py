@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.error import FFmpegError
 
 # Visually lossless for x264, so that what validation measures is the generator's work and not the encoder's.
 DEFAULT_CRF = 16
@@ -144,7 +145,7 @@ class VideoWriter:
         for stream in self._source.streams.audio:
             try:
                 streams[stream.index] = self._container.add_stream_from_template(stream)
-            except (av.FFmpegError, ValueError) as error:
+            except (FFmpegError, ValueError) as error:
                 codec = stream.codec_context.name
                 raise OSError(f"{self.path.suffix} can't hold {codec} audio; write to .mkv or .mov") from error
         return self._audio_packets(streams, start, end)
@@ -176,7 +177,7 @@ class VideoWriter:
                 continue
             try:
                 file.close()
-            except (av.FFmpegError, OSError):
+            except (FFmpegError, OSError):
                 if not quietly:  # a failed close is a file that is not whole; after an error that is known already
                     raise
         self._container = self._source = None
