@@ -12,25 +12,32 @@ LEAVES, TOUCHES = 0.03, 0.015
 SHORTEST_S = 0.08
 # Free fall in person heights per s² is 9.81 / 1.7 = 5.8; the range allows for crouching, perspective and a
 # board that is pushed or held.
-FREE_FALL = (2.0, 12.0)
+FREE_FALL = (3.0, 12.0)
 BRIDGED_S = 0.25  # frames without the object, up to this long, are interpolated
-LOCAL_S = 0.3  # window in which the path's acceleration is measured
+LOCAL_S = 0.35  # window in which the path's acceleration is measured
 
 
 def airborne(
-    bottom: np.ndarray, centre: np.ndarray, height: np.ndarray, stretch: np.ndarray, times: np.ndarray
+    bottom: np.ndarray,
+    centre: np.ndarray,
+    apart: np.ndarray,
+    height: np.ndarray,
+    stretch: np.ndarray,
+    times: np.ndarray,
 ) -> tuple[list[bool | None], np.ndarray]:
-    """Whether an object is off the ground, as far as its path alone can tell.
+    """Whether an object is off the ground, as far as its path and its contact can tell.
 
     The ground under it is taken to be the path's closing in time: dips (upward excursions) shorter than 1.5 s
-    are filled, slopes stay. Off the ground means higher than that by .03 person heights. An excursion whose
-    acceleration is not that of free fall is left open (a hump or a ramp ridden up and down looks like that),
-    and so is a path that accelerates like free fall without a ground on both sides of it. A flight longer
-    than 1.5 s (slow motion, a big jump) can't be told from riding: this is a diagnostic, not a judge.
+    are filled, slopes stay. Off the ground means higher than that by .03 person heights, and either
+    accelerating like free fall or apart from the person. Any other excursion is left open (a hump or a ramp
+    ridden up and down looks like that), and so is a path that accelerates like free fall without a ground on
+    both sides of it. A flight longer than 1.5 s (slow motion, a big jump) can't be told from riding, nor can
+    a steep ramp from a jump: this is a diagnostic, not a judge. Gaps of up to 0.25 s are interpolated.
 
     Args:
         bottom, centre: float64 [T], y in px of the first frame, down, of the object's lowest point and of its
             centroid; nan where it isn't seen.
+        apart: bool [T], the object doesn't touch the person there.
         height: float64 [T], the person's height there, px of the first frame.
         stretch: int [T], numbers of the unbroken camera stretches; paths don't continue from one to the next.
         times: float64 [T], s.
@@ -50,7 +57,7 @@ def airborne(
                 continue
             rise[span] = (close_in_time(y, times[span], LONGEST_FLIGHT_S) - y) / unit
             middle = _filled(centre[span], times[span])
-            for t, value in zip(span, _judge(rise[span], middle / unit, times[span]), strict=True):
+            for t, value in zip(span, _judge(rise[span], middle / unit, apart[span], times[span]), strict=True):
                 state[t] = value
     return state, rise
 
@@ -70,15 +77,25 @@ def _filled(values: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def close_in_time(y: np.ndarray, times: np.ndarray, span_s: float) -> np.ndarray:
-    """Grey closing of a path with a flat window of `span_s`: minima narrower than it are filled, slopes stay."""
+    """Grey closing of a path with a flat window of `span_s`: minima narrower than it are filled, slopes stay.
+
+    Nothing is known beyond the ends, so a minimum that reaches an end is not filled.
+    """
     half = span_s / 2
-    first = np.searchsorted(times, times - half - 1e-9)
-    last = np.searchsorted(times, times + half + 1e-9)
-    highest = np.array([y[a:b].max() for a, b in zip(first, last, strict=True)])
-    return np.array([highest[a:b].min() for a, b in zip(first, last, strict=True)])
+    step = float(np.median(np.diff(times))) if len(times) > 1 else half
+    before = times[0] - step * np.arange(int(half / step) + 1, 0, -1)
+    after = times[-1] + step * np.arange(1, int(half / step) + 2)
+    wide = np.concatenate([before, times, after])
+    path = np.concatenate([np.full(len(before), -np.inf), y, np.full(len(after), -np.inf)])
+    first = np.searchsorted(wide, wide - half - 1e-9)
+    last = np.searchsorted(wide, wide + half + 1e-9)
+    highest = np.array([path[a:b].max() for a, b in zip(first, last, strict=True)])
+    highest[np.isneginf(highest)] = np.inf
+    lowest = np.array([highest[a:b].min() for a, b in zip(first, last, strict=True)])
+    return lowest[len(before) : len(before) + len(times)]
 
 
-def _judge(rise: np.ndarray, middle: np.ndarray, times: np.ndarray) -> list[bool | None]:
+def _judge(rise: np.ndarray, middle: np.ndarray, apart: np.ndarray, times: np.ndarray) -> list[bool | None]:
     state: list[bool | None] = [False] * len(rise)
     for a, b in _runs(_fast(middle, times)):
         if times[b - 1] - times[a] >= LOCAL_S / 2 and not (rise[a:b] > LEAVES).any():
@@ -90,13 +107,16 @@ def _judge(rise: np.ndarray, middle: np.ndarray, times: np.ndarray) -> list[bool
             state[a:b] = [False] * (b - a)
             continue
         falls = FREE_FALL[0] <= acceleration(middle[a:b], times[a:b]) <= FREE_FALL[1]
-        state[a:b] = [True if falls else None] * (b - a)
+        let_go = np.count_nonzero(apart[a:b]) >= 2
+        state[a:b] = [True if falls or let_go else None] * (b - a)
     return state
 
 
 def _fast(middle: np.ndarray, times: np.ndarray) -> np.ndarray:
-    first = np.searchsorted(times, times - LOCAL_S / 2 - 1e-9)
-    last = np.searchsorted(times, times + LOCAL_S / 2 + 1e-9)
+    """bool [T]: the path accelerates like free fall around each time, in a whole window also at the ends."""
+    starts = np.clip(times - LOCAL_S / 2, times[0], max(times[-1] - LOCAL_S, times[0]))
+    first = np.searchsorted(times, starts - 1e-9)
+    last = np.searchsorted(times, starts + LOCAL_S + 1e-9)
     pulls = [acceleration(middle[a:b], times[a:b]) for a, b in zip(first, last, strict=True)]
     return np.array([FREE_FALL[0] <= pull <= FREE_FALL[1] for pull in pulls])
 

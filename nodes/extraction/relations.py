@@ -121,11 +121,13 @@ def relate(track: Track, person: str, object: str, camera: np.ndarray | None = N
     offsets = np.array([np.subtract(sight.thing, sight.person) for sight in sights]).reshape(-1, 2)
     offsets = offsets / heights[:, None]
     moves = np.broadcast_to(np.eye(2, 3), (len(track), 2, 3)) if camera is None else camera
-    in_air, rise = _airborne(sights, heights, moves, times, track.clip_size)
+    contact = _contacts(distances, heights)
+    apart = np.array([touching is False for touching in contact], bool)
+    in_air, rise = _airborne(sights, apart, heights, moves, times, track.clip_size)
     return Relations(
         person,
         object,
-        _contacts(distances, heights),
+        contact,
         _listed(distances, 2),
         _listed(distances / heights, 4),
         _listed(heights, 2),
@@ -247,6 +249,7 @@ def _fronts(evidence: Sequence[float | None]) -> list[str | None]:
 
 def _airborne(
     sights: Sequence[_Sight],
+    apart: np.ndarray,
     heights: np.ndarray,
     camera: np.ndarray,
     times: np.ndarray,
@@ -262,4 +265,4 @@ def _airborne(
             bottom[t] = (to_first[t] @ [*sight.bottom, 1.0])[1]
             centre[t] = (to_first[t] @ [*sight.thing, 1.0])[1]
     zoom = np.sqrt(np.abs(np.linalg.det(to_first[:, :, :2]))) if len(sights) else np.zeros(0)
-    return airborne(bottom, centre, heights * zoom, stretch, times)
+    return airborne(bottom, centre, apart, heights * zoom, stretch, times)
