@@ -32,8 +32,6 @@ from .validation.report import judge, rule_for
 from .validation.validate import measure, validate
 
 OBJECT = LABELS[1]
-# A box drawn by hand is a little loose.
-BOX_MARGIN = 2
 # Rolling, crouched, rising, feet off the board, where one landed and the other did not, behind the pole, rolling.
 SHEET_FRAMES = (4, 24, 33, 40, 48, 56, 68)
 
@@ -89,7 +87,7 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         truths = [scene.truth(t) for t in range(scene.count())]
         truth = scene.track()
     with _Timed(seconds, "extract"):
-        prompts = [Prompt(label, box=box) for label, box in zip(LABELS, hand_drawn_boxes(truth), strict=True)]
+        prompts = [Prompt(label, mask=truth.mask(0, label)) for label in LABELS]
         found = extract(clip, prompts, 0, None)
         assert found.relations is not None  # two objects were prompted
         write_physics(out / "physics", clip, found.track, None, found.relations.to_dict())
@@ -125,13 +123,6 @@ def render(scene: Scene, file: Path) -> Clip:
         for frame in progress(scene, scene.count(), f"rendering {file.stem}"):
             video.write(frame.image, frame.time)
     return open_clip(file)
-
-
-def hand_drawn_boxes(truth: Track) -> list[tuple[float, float, float, float]]:
-    """Boxes of the first frame as a user draws them: whole px, a little loose."""
-    x1, y1, x2, y2 = truth.boxes()[0].T
-    loose = np.stack([x1 - BOX_MARGIN, y1 - BOX_MARGIN, x2 + BOX_MARGIN, y2 + BOX_MARGIN], axis=1)
-    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in loose]
 
 
 def judge_case(case: Case, clip: Clip, source: Track, truth: Track) -> Outcome:

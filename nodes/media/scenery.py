@@ -35,6 +35,7 @@ class Look:
     shoe: tuple[Colour, Colour]
     board: tuple[Colour, Colour, Colour]
     grip: Colour
+    wood: Colour
     wheel: tuple[Colour, Colour]
     shadow: float
     grain: float
@@ -44,24 +45,24 @@ LOOKS = {
     "original": Look(
         sky=((120, 170, 220), (205, 222, 232)), skyline=(112, 124, 142), lit=(226, 226, 205),
         wall=(158, 84, 66), wall_pattern="brick", mortar=(196, 178, 162),
-        mural=((74, 132, 104), (236, 190, 60), (240, 236, 224)),
+        mural=((74, 132, 104), (236, 190, 60), (238, 214, 172)),
         plants=(92, 128, 62), ground=(168, 164, 156), ground_pattern="slabs", kerb=(206, 202, 192),
-        pole=(142, 172, 158), decoy=((60, 150, 120), (235, 225, 190)),
+        pole=(112, 98, 130), decoy=((60, 150, 120), (235, 225, 190)),
         shirt=((232, 226, 214), (40, 66, 118), "stripes"), trouser=((34, 44, 84), (66, 82, 130), "denim"),
         skin=(208, 156, 124), hair=(66, 44, 32), cap=(( 214, 146, 36), (176, 110, 20)),
-        shoe=((176, 44, 48), (238, 234, 226)), board=((232, 92, 44), (250, 214, 82), (28, 44, 84)),
-        grip=(44, 42, 44), wheel=((244, 240, 226), (216, 70, 60)), shadow=0.5, grain=0.0,
+        shoe=((58, 84, 140), (240, 236, 228)), board=((188, 44, 142), (244, 196, 90), (132, 24, 104)),
+        grip=(176, 40, 132), wood=(206, 164, 104), wheel=((244, 240, 226), (216, 70, 60)), shadow=0.5, grain=0.0,
     ),
     "reskin": Look(
         sky=((58, 40, 96), (244, 150, 112)), skyline=(46, 36, 74), lit=(255, 214, 120),
         wall=(92, 142, 146), wall_pattern="tiles", mortar=(52, 92, 102),
         mural=((226, 82, 112), (70, 40, 96), (250, 196, 150)),
-        plants=(150, 84, 122), ground=(146, 108, 82), ground_pattern="planks", kerb=(92, 66, 58),
-        pole=(196, 176, 150), decoy=((222, 120, 60), (60, 40, 60)),
+        plants=(84, 52, 112), ground=(112, 108, 134), ground_pattern="planks", kerb=(74, 66, 92),
+        pole=(38, 44, 62), decoy=((222, 120, 60), (60, 40, 60)),
         shirt=((196, 52, 66), (250, 220, 130), "plaid"), trouser=((196, 174, 132), (138, 116, 80), "camouflage"),
         skin=(122, 82, 62), hair=(24, 20, 24), cap=((60, 168, 158), (36, 120, 118)),
-        shoe=((44, 48, 70), (250, 236, 170)), board=((72, 60, 150), (238, 108, 160), (180, 240, 220)),
-        grip=(40, 34, 48), wheel=((90, 230, 190), (30, 90, 90)), shadow=0.42, grain=4.0,
+        shoe=((44, 48, 70), (250, 236, 170)), board=((222, 84, 146), (150, 226, 200), (170, 52, 120)),
+        grip=(226, 84, 146), wood=(150, 226, 200), wheel=((90, 230, 190), (30, 90, 90)), shadow=0.42, grain=4.0,
     ),
 }  # fmt: skip
 
@@ -84,7 +85,7 @@ def textures(look: Look, rng: np.random.Generator) -> dict[str, np.ndarray]:
         "head": _flank(_face(look, rng), 1, 0.3),
         "shoe": _shoe(look, rng),
         "sole": _speckled((16, 64), look.shoe[1], 4, rng),
-        "wood": _grain_of_wood((24, 160), (206, 164, 104), rng),
+        "wood": _grain_of_wood((24, 160), look.wood, rng),
         "grip": _speckled((48, 256), look.grip, 20, rng),
         "graphic": _deck_graphic(look, rng),
         "metal": _flank(_speckled((24, 32), (150, 152, 156), 8, rng), 0, 0.4),
