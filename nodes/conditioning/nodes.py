@@ -70,9 +70,9 @@ class VACEControl(io.ComfyNode):
             outputs=[
                 io.Image.Output("control_video", tooltip="For WanVaceToVideo's control_video."),
                 io.Mask.Output("control_masks", tooltip="For WanVaceToVideo's control_masks: 1 = generate."),
-                io.Int.Output("width"),
-                io.Int.Output("height"),
-                io.Int.Output("length"),
+                io.Int.Output("width", tooltip="px, a multiple of 16, for WanVaceToVideo."),
+                io.Int.Output("height", tooltip="px, a multiple of 16, for WanVaceToVideo."),
+                io.Int.Output("length", tooltip="Frames, 4n + 1, for WanVaceToVideo."),
                 Control.Output(
                     "control", tooltip="For Validate Physics: which part and which frames the control shows."
                 ),

@@ -66,6 +66,8 @@ def track(
         PromptError: nothing to track, a label given twice, a mask of another size, a prompt outside the frame.
         IndexError: the clip has no frame `anchor`.
     """
+    if anchor > 0:
+        clip.count()  # which learns the timestamps, so that reading backwards can jump
     first = clip.frame(anchor)
     masks = prompt_masks(first.image, prompts)
     labels = tuple(prompt.label for prompt in prompts)

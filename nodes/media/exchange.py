@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..host import progress
+from ..host import progress
 from .clip import ClipError
 from .stills import natural_order, write_image
 from .track import Track, TrackBuilder, unpack
@@ -106,7 +107,8 @@ def read_masks(
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise ClipError(f"{folder}: the mask folders have different numbers of frames: {lengths}")
     builder = None
-    for t in range(next(iter(lengths.values()))):
+    frames = next(iter(lengths.values()))
+    for t in progress(range(frames), frames, "reading masks"):
         masks = np.stack([read_mask(files[label][t]) for label in labels])
         if builder is None:
             builder = TrackBuilder(labels, masks.shape[1:], rate, **about)
@@ -201,7 +203,7 @@ def _unstretched(track: Track, width: int) -> Track:
 def _with_columns(track: Track, columns: np.ndarray) -> Track:
     builder = TrackBuilder(track.labels, track.clip_size, track.rate, track.source, track.tracker)
     builder.warnings.extend(track.warnings)
-    for t in range(len(track)):
+    for t in progress(range(len(track)), len(track), "converting"):
         masks = unpack(track.packed_masks(t), track.mask_size[1])[..., columns]
         builder.append(masks, track.scores[t], track.times[t] if track.times else None)
     return builder.finish()

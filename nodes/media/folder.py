@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..host import progress
+from ..host import check_cancelled, progress
 from .clip import Clip, ClipError, TrimmedClip
 from .exchange import mask_folder, read_masks, write_masks
 from .stills import FolderClip, natural_order, write_image
@@ -207,6 +207,7 @@ def _sha256(path: str | None) -> str | None:
     for file in natural_order(Path(path)) if Path(path).is_dir() else [Path(path)]:
         with file.open("rb") as data:
             while block := data.read(1 << 20):
+                check_cancelled()
                 digest.update(block)
     return digest.hexdigest()
 

@@ -10,6 +10,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from ..host import check_cancelled
+
 # Packed masks above this many bytes live in a temporary file that is mapped, not in memory.
 SPILL_BYTES = 64 * 2**20
 # Mapped pages count as this process's memory until they are given back, so that is done this often.
@@ -116,6 +118,7 @@ class Track:
                 np.full((*shape, 2), np.nan),
             )
             for t in range(shape[0]):
+                check_cancelled()
                 for n, packed in enumerate(self.packed_masks(t)):
                     areas[t, n], boxes[t, n], centroids[t, n] = measure(packed)
             sx, sy = self.clip_size[1] / self.mask_size[1], self.clip_size[0] / self.mask_size[0]

@@ -14,6 +14,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from ..host import check_cancelled
 from .clip import Clip, ClipError, Frame
 
 # A container's duration is rounded and may include a long last frame, so only a larger gap means lost frames.
@@ -127,6 +128,7 @@ class VideoClip(Clip):
                     frames = stream.codec_context.decode(packet)
                 except (FFmpegError, ValueError) as error:
                     problem, frames, packet = _reason(error), [], None
+                check_cancelled()
                 packets += packet is not None and packet.size > 0
                 for frame in frames:
                     if frame.pts is not None and start and frame.pts < first:
