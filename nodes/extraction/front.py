@@ -8,7 +8,7 @@ import numpy as np
 # Radius of the neighbourhood that is looked at, in person heights: a shoe's size. Smaller and pixel steps
 # decide, larger and the other leg does.
 RADIUS = 0.03
-FEWEST_PX, MOST_PX = 3, 24
+FEWEST_PX, MOST_PX = 3, 10  # above the latter, the masks are looked at smaller
 
 
 def front_evidence(person: np.ndarray, thing: np.ndarray, height: float) -> float | None:
@@ -26,18 +26,28 @@ def front_evidence(person: np.ndarray, thing: np.ndarray, height: float) -> floa
     Returns:
         > 0 for the person in front, < 0 for the thing, about -1..1; None where they don't meet.
     """
-    radius = int(np.clip(round(RADIUS * height), FEWEST_PX, MOST_PX))
+    wanted = max(RADIUS * height, FEWEST_PX)
+    radius = round(min(wanted, MOST_PX))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    zone = _meeting_zone(person, thing, radius)
+    zone = _meeting_zone(person, thing, round(wanted))
     if zone is None:
         return None
-    person8, thing8 = (np.ascontiguousarray(mask[zone]).view(np.uint8) for mask in (person, thing))
+    person8, thing8 = (_shrunk(np.ascontiguousarray(mask[zone]), radius / wanted) for mask in (person, thing))
     kernel = disc.astype(np.float32) / float(disc.sum())
     share_p, share_t = (
         cv2.filter2D(mask.astype(np.float32), cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
         for mask in (person8, thing8)
     )
     return _junctions(person8, thing8, share_p, share_t) + _enclosed(person8, thing8, disc)
+
+
+def _shrunk(mask: np.ndarray, scale: float) -> np.ndarray:
+    """uint8 of a bool mask, scaled down where scale < 1; two masks that don't overlap stay so."""
+    if scale > 0.95:
+        return mask.view(np.uint8)
+    size = max(round(mask.shape[1] * scale), 1), max(round(mask.shape[0] * scale), 1)
+    share = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return (share > 0.5).astype(np.uint8)
 
 
 def _meeting_zone(person: np.ndarray, thing: np.ndarray, radius: int) -> tuple[slice, slice] | None:

@@ -166,9 +166,17 @@ def _look(person: np.ndarray, thing: np.ndarray) -> _Sight:
 
 
 def _distance(person: np.ndarray, box: Sequence[int], corner: tuple[int, int], thing: np.ndarray) -> float:
-    """Smallest distance in px between two masks of one crop, 0 when they overlap, 1 for neighbouring pixels."""
-    away = cv2.distanceTransform((~person).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    """Smallest distance in px between two masks of one crop, 0 when they overlap, 1 for neighbouring pixels.
+
+    box: x, y, width, height of the thing in the frame; corner: x, y of the crop there.
+    """
     x, y, width, height = box[0] - corner[0], box[1] - corner[1], box[2], box[3]
+    near = slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    around = cv2.dilate(np.ascontiguousarray(thing[near]).view(np.uint8), cross).view(bool)
+    if (around & person[near]).any():
+        return 0.0 if (thing[near] & person[near]).any() else 1.0
+    away = cv2.distanceTransform((~person).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     part = slice(y, y + height), slice(x, x + width)
     return float(away[part][thing[part]].min())
 
