@@ -52,7 +52,10 @@ def render_chart(report: dict[str, Any], width: int = WIDTH, height: int = HEIGH
     axes.plot(region, color=BLUE, lw=2, label="J, region", zorder=3)
     for other, measures in report["others"].items():
         axes.plot(_floats(measures["all_scores"]), color=GREY, lw=1, ls=":", label=f"J, {other}")
-    axes.axhline(report["threshold"], color=VERMILION, lw=1.2, ls="--", label=f"J at least {report['threshold']:.2f}")
+    axes.axhline(report["threshold"], color=BLUE, lw=1.2, ls="--", label=f"J {report['threshold']:.2f}")
+    if report["rule"]["outline"] is not None:
+        outline = report["rule"]["outline"]
+        axes.axhline(outline, color=ORANGE, lw=1.2, ls="--", label=f"F {outline:.2f}; fails below both")
 
     axes.set(xlim=(-0.5, total - 0.5), ylim=(0, 1.12), xlabel="frame", ylabel="agreement with the source")
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])

@@ -40,7 +40,8 @@ def validate(
         generated: the clip to judge, in any size of the same proportions.
         track: the tracker, for example `nodes.extraction.tracking.track` with its prompts made of masks.
         label: the object to judge; None for the first that isn't a person.
-        threshold: None for the standard rule; a number for the first version's: every frame's J must reach it.
+        threshold: None for the standard rule (report.STANDARD); a number for the first version's: every frame's J must
+            reach it.
         crop: x1, y1, x2, y2 px of the source that the generated clip shows, as vace.json has it; None for all.
         frames: for each frame of the generated clip the source frame it shows, None for padding; None for all in order.
 

@@ -187,6 +187,23 @@ def test_a_single_frame_below_the_threshold_does_not_fail_a_long_clip_but_three_
     assert verdict(*range(0, 200, 18)) == "failed"  # 12 single frames, 6 %
 
 
+def test_a_thin_board_slightly_low_passes_and_one_clearly_low_fails():
+    size = (480, 854)  # outlines match within 8 px
+
+    def verdict(lower):
+        def thin(y):
+            masks = np.zeros((12, 2, *size), bool)
+            masks[:, 1, y : y + 12, 300:420] = True
+            return list(masks)
+
+        generated = thin(200)[:1] + thin(200 + lower)[1:]
+        report = validate(track_of(thin(200)), clip_of(generated), ColourTracker())
+        return report["verdict"], report["all_scores"][5]
+
+    assert verdict(6) == ("passed", pytest.approx(6 / 18))
+    assert verdict(11)[0] == "failed"
+
+
 def test_frames_without_the_object_do_not_hide_failures():
     scores, seen = np.ones(1000), np.zeros(1000, bool)
     seen[:40], scores[[3, 9, 20]] = True, 0.1
