@@ -15,7 +15,7 @@ from . import host
 from .extraction.extract import Extraction, person_and_object
 from .extraction.extract import extract as run_extraction
 from .extraction.onnx_runtime import installed_runtime
-from .extraction.subjects import in_words, open_detector
+from .extraction.subjects import find_detector, in_words, open_detector
 from .extraction.tracking import Prompt, track_masks
 from .media.exchange import read_mask
 from .media.folder import METADATA, read_physics, write_json, write_physics
@@ -147,11 +147,6 @@ def check(options: Namespace) -> Result:
     lines += [str(data["onnxruntime"]), f"detectors: {', '.join(detectors) or 'none'}, looked for in:"]
     lines += [f"  {folder}" for folder in data["model_folders"]["detection"]]
     return Result(data, "\n".join([*lines, "embedded tracker, motion proposals: always there"]))
-
-
-def find_detector(name: str) -> Path:
-    """A detector file by its path, or by its name in models/detection."""
-    return Path(name) if Path(name).is_file() else host.find_model("detection", name)
 
 
 def require_free(folder: Path) -> None:

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import host
 from ..media.clip import Clip
 from .detection import Detector, to_bounding_boxes
 from .observe import OBSERVED_FRAMES, observe
 from .pairing import Pairing, pair
+
+WHERE_FROM = (
+    "YOLOX detectors (Apache-2.0; yolox_nano.onnx 4 MB, yolox_s.onnx 36 MB) are at "
+    "https://github.com/Megvii-BaseDetection/YOLOX/releases"
+)
 
 
 def find_subjects(clip: Clip, detector: Detector, labels: Sequence[str], frames: int = OBSERVED_FRAMES) -> Pairing:
@@ -21,6 +27,20 @@ def find_subjects(clip: Clip, detector: Detector, labels: Sequence[str], frames:
     wanted = [label.strip() for label in labels if label.strip()]
     seen = observe(clip, detector, frames)
     return pair(seen.detections, wanted, seen.size, seen.camera, seen.frames)
+
+
+def find_detector(name: str) -> Path:
+    """The file of a detector: a path, or a name in models/detection.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says where it belongs and where it comes from.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    try:
+        return host.find_model("detection", name)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}. {WHERE_FROM}") from error
 
 
 def open_detector(file: Path | None) -> Detector:
