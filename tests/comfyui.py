@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def start_comfyui(base: Path) -> Iterator[Server]:
     comfyui = find_comfyui()
     if comfyui is None:
         pytest.skip("no ComfyUI found: COMFYUI_PATH names none, and neither does this checkout lie in one")
-    server = Server(comfyui, base)
+    server = Server(comfyui, base, [PACK / "tests" / "host" / "core_track"])
     try:
         yield server
     finally:
@@ -73,14 +73,17 @@ class Server:
     Args:
         comfyui: its folder, which is only read.
         base: an empty folder for everything the server keeps: models, input, output, temp, user, custom_nodes.
+        packs: further custom nodes to load.
     """
 
-    def __init__(self, comfyui: Path, base: Path):
+    def __init__(self, comfyui: Path, base: Path, packs: Sequence[Path] = ()):
         self.base = base
+        self.input, self.output, self.temp = (base / name for name in ("input", "output", "temp"))
         self.log_file = base / "server.log"
         for name in ("input", "output", "temp", "user", "models/detection", "custom_nodes"):
             (base / name).mkdir(parents=True, exist_ok=True)
-        (base / "custom_nodes" / PACK_NAME).symlink_to(PACK, target_is_directory=True)
+        for name, pack in ((PACK_NAME, PACK), *((pack.name, pack) for pack in packs)):
+            (base / "custom_nodes" / name).symlink_to(pack, target_is_directory=True)
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [
@@ -115,11 +118,17 @@ class Server:
             return answer.read()
 
     def submit(self, graph: Mapping[str, Any]) -> str:
-        """Queue an API-format workflow; its prompt id. Raises PromptError with what validation found."""
+        """Queue an API-format workflow; its prompt id. Raises PromptError with what validation found.
+
+        ComfyUI itself runs what is left of a workflow when some of its outputs are invalid; here that is an error.
+        """
         try:
-            return json.loads(self.post("/prompt", {"prompt": graph}))["prompt_id"]
+            answer = json.loads(self.post("/prompt", {"prompt": graph}))
         except urllib.error.HTTPError as error:
-            raise PromptError(error.read().decode("utf-8", "replace")) from None
+            answer = json.loads(error.read())
+        if "error" in answer or answer.get("node_errors"):
+            raise PromptError(_validation_errors(answer))
+        return answer["prompt_id"]
 
     def wait(self, prompt_id: str, limit_s: float = RUN_LIMIT_S) -> dict[str, Any]:
         """The finished workflow's outputs by node id. Raises PromptError, Interrupted, TimeoutError."""
@@ -158,6 +167,13 @@ class Server:
                 time.sleep(0.2)
         self.stop()
         raise TimeoutError(f"ComfyUI doesn't answer after {START_LIMIT_S:.0f} s:\n{self.log[-3000:]}")
+
+
+def _validation_errors(answer: Mapping[str, Any]) -> str:
+    said = [answer["error"]["message"]] if "error" in answer else []
+    for node in answer.get("node_errors", {}).values():
+        said += [f"{node['class_type']}: {error['message']}: {error['details']}" for error in node["errors"]]
+    return "\n".join(said)
 
 
 def _outcome(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """What every test may ask for: the folder of shared clips, where it exists."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from comfyui import Server, start_comfyui
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -15,6 +17,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder} (PHYSICS_PRESERVER_DATA names another place)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real ComfyUI server with this pack, started once; skipped where there is none."""
+    yield from start_comfyui(tmp_path_factory.mktemp("comfyui"))
 
 
 OUTSIDE = {"host": "a real ComfyUI", "browser": "a real Chromium", "gpu": "a GPU"}

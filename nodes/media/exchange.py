@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from ..host import progress
-from ..host import progress
 from .clip import ClipError
 from .stills import natural_order, write_image
 from .track import Track, TrackBuilder, unpack

@@ -1,0 +1,64 @@
+"""API-format graphs in few words, and the clips they read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from physics_preserver.nodes.media.scene import Scene
+from physics_preserver.nodes.media.writer import VideoWriter
+
+Graph = dict[str, dict[str, Any]]
+
+MOTION = "motion (no model)"
+
+
+def node(kind: str, **inputs: Any) -> dict[str, Any]:
+    """One node; a link is [node id, output number]."""
+    return {"class_type": kind, "inputs": inputs, "_meta": {"title": kind}}
+
+
+def load(file: str) -> dict[str, Any]:
+    return node("LoadVideo", file=file)
+
+
+def track(clip: str, drawn: str | None = None, **inputs: Any) -> dict[str, Any]:
+    """Track Objects; `drawn` is the node of `drawn_boxes`."""
+    linked = {} if drawn is None else {"boxes": [drawn, 1]}
+    choices = {"labels": "person, skateboard", "anchor_frame": -1, "detector": "none", "tracker": "embedded"}
+    return node("PP_TrackObjects", clip=[clip, 0], **linked, **{**choices, "fps": 24.0, **inputs})
+
+
+def drawn_boxes(scene: Scene) -> dict[str, Any]:
+    """Core's Create Bounding Boxes with the true boxes of person and board on frame 0."""
+    boxes = [{**box_of(mask), "metadata": {}} for mask in scene.truth(0).masks]
+    return node("CreateBoundingBoxes", width=scene.width, height=scene.height, editor_state={"__value__": boxes})
+
+
+def validate(source: str, generated: str, **inputs: Any) -> dict[str, Any]:
+    choices = {"label": "", "threshold": 0.0, "detector": "none"}
+    return node("PP_ValidatePhysics", source=[source, 0], generated=[generated, 0], **{**choices, **inputs})
+
+
+def text(source: str, output: int) -> dict[str, Any]:
+    """Show an output as text, to read it from the history."""
+    return node("PreviewAny", source=[source, output])
+
+
+def box_of(mask: Any) -> dict[str, int]:
+    """The inputs of core's PrimitiveBoundingBox around a mask, bool [H, W]."""
+    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+    return {
+        "x": int(columns[0]),
+        "y": int(rows[0]),
+        "width": int(columns[-1] - columns[0] + 1),
+        "height": int(rows[-1] - rows[0] + 1),
+    }
+
+
+def write_scene(file: Path, scene: Scene) -> Path:
+    """Render a scene into a video file."""
+    with VideoWriter(file, scene.width, scene.height, scene.rate) as video:
+        for frame in scene:
+            video.write(frame.image)
+    return file
