@@ -54,8 +54,8 @@ def blur_cells(hist):
     return res
 
 
-def llr(a, b, eps=1e-3):
-    return np.clip(cv2.log((a + eps) / (b + eps)), -LIMIT, LIMIT)
+def llr(a, b, eps=1e-3, limit=LIMIT):
+    return np.clip(cv2.log((a + eps) / (b + eps)), -limit, limit)
 
 
 class LocalColour:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .colour_model import GlobalColour, LocalColour, Palette, llr
-from .flow import background_affine, grid, layer_backward, sample, window_around
+from .flow import grid, layer_backward, sample, window_around
 
 NAME = "embedded"
 VERSION = "1"
@@ -17,8 +17,20 @@ Box = tuple[float, float, float, float]
 
 BUDGET = 427 * 240
 CELL = 32
-W_SHAPE, W_LOCAL, W_GLOBAL, W_MOTION = 1.0, 2.5, 3.0, 1.0
-SHAPE_LIMIT = 3.0
+W_SHAPE = 1.0
+W_LOCAL = 2.5
+W_GLOBAL = 3.0
+W_MOTION = 1.5
+DUMP = None
+FEED = True
+MCAP = 4.0
+FAR = 0
+FIRST_W = 3.0
+KEEP_G = 0.9
+TBLUR = 15
+LAYER_SIGMA = 8.0
+
+SHAPE_LIMIT = 2.0
 BAND = 3
 ERODE = 13
 MARGIN = 0.6
@@ -31,10 +43,54 @@ CUT_CORRELATION = 0.5
 REFINE = True
 
 
+BG_SIGMA = 24.0
+FLOW_STEPS = np.array([0.5, 1.5, 4.0], np.float32)
+TONE_STEPS = np.array([4, 8, 14, 28], np.int32)
+KEEP_LAYERS = 0.95
+USE_RB = 1
+USE_RF = 1
+NEAR = 15
+
+
+
+def _excess(image, expected):
+    """uint8 [h, w]: how far each colour is outside the 3x3 neighbourhood it was expected in, largest channel."""
+    k = np.ones((3, 3), np.uint8)
+    over = cv2.subtract(image, cv2.dilate(expected, k))
+    under = cv2.subtract(cv2.erode(expected, k), image)
+    return np.maximum(over, under).max(2)
+
+
+def _tone_levels(d):
+    return _TONE_LUT[d]
+
+
+_TONE_LUT = np.searchsorted(TONE_STEPS, np.arange(256), side="right").astype(np.int32)
+
+
+def _flow_levels(flow, layer):
+    d = flow - layer
+    return np.searchsorted(FLOW_STEPS**2, d[..., 0] ** 2 + d[..., 1] ** 2).astype(np.int32)
+
+
+def _transfer(a, src, dst, fill=0):
+    s, d = src.scale, dst.scale
+    M = np.array([[s[0] / d[0], 0, (dst.x0 - src.x0) * s[0]], [0, s[1] / d[1], (dst.y0 - src.y0) * s[1]]], np.float32)
+    return cv2.warpAffine(
+        a,
+        M,
+        (dst.width, dst.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=fill,
+    )
+
+
 class _Object:
     def __init__(self):
         self.memory = None
-        self.trust_motion = 0.3
+        self.layers = None
+        self.scene = None
         self.area = 0.0
         self.box = None
         self.missing = 0
@@ -155,49 +211,63 @@ class EmbeddedTracker:
         hard = [s > 0.5 for s in soft]
         local = LocalColour(ia, hard, CELL)
         union = np.logical_or.reduce(hard)
-        base = background_affine(backward, cv2.dilate(union.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0)
-        residual = backward - base
-        q = np.clip(np.rint(np.arcsinh(residual) * 1.5), -4, 4).astype(np.int32) + 4
-        q = q[..., 0] * 9 + q[..., 1]
+        far = cv2.dilate(union.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+        bg_back = layer_backward(forward, (far & (error < 1.5)).astype(np.float32), BG_SIGMA)
+        scene, known = A, cv2.dilate(union.astype(np.uint8), np.ones((5, 5), np.uint8)) ^ 1
+        lead = self._objects[active[0]]
+        if lead.scene is not None:
+            old, old_known, old_win = lead.scene
+            scene = np.where(known[..., None] > 0, A, _transfer(old, old_win, win))
+            known = np.maximum(known, _transfer(old_known, old_win, win))
+        expected = sample(scene, g + bg_back)
+        db = _tone_levels(_excess(B, expected))
+        db[sample(known, g + bg_back, cv2.BORDER_CONSTANT) == 0] = 5
+        rb = _flow_levels(backward, bg_back) * USE_RB
+        shared = (rb * 6 + db) * 4
+        scene_known = known
         logits, cues, ids = [], [], []
         for j, k in enumerate(active):
             o = self._objects[k]
             if o.memory is None:
-                o.memory = GlobalColour(local.fg_raw[j], local.bg_raw[j])
+                o.memory = GlobalColour(local.fg_raw[j], local.bg_raw[j], FIRST_W, KEEP_G)
             else:
                 o.memory.update(local.fg_raw[j], local.bg_raw[j])
             table = o.memory.table()
             pl = _sigmoid(local.look_up(j, ia, g))
-            trust = np.clip(1 - 2.5 * cv2.blur(np.abs(pl - hard[j]), (15, 15)), 0, 1).astype(np.float32)
+            trust = np.clip(1 - 2.5 * cv2.blur(np.abs(pl - hard[j]), (TBLUR, TBLUR)), 0, 1).astype(np.float32)
             tg = _agree(_sigmoid(table[ia]), hard[j])
             u8 = hard[j].astype(np.uint8)
             core = cv2.erode(u8, np.ones((ERODE, ERODE), np.uint8))
             weight = ((core > 0) & (error < 1.5)).astype(np.float32)
             if weight.sum() < 20:
                 weight = np.maximum(soft[j], 1e-3 * (soft[j] > 0))
-            back = layer_backward(forward, weight)
+            back = layer_backward(forward, weight, LAYER_SIGMA)
             prior = sample(soft[j], g + back, cv2.BORDER_CONSTANT)
             ph = (prior > 0.5).astype(np.uint8)
             if not ph.any():
                 continue
             sd = cv2.distanceTransform(ph, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - ph, cv2.DIST_L2, 3)
             shape = np.clip(sd / 2.5, -SHAPE_LIMIT, SHAPE_LIMIT)
+            if FAR:
+                shape -= np.maximum(-sd - FAR, 0) / 5
             lc = local.look_up(j, ib, at) * sample(trust, at)
             gc = table[ib] * tg
-            pe = cv2.erode(ph, np.ones((5, 5), np.uint8))
+            df = np.minimum(_tone_levels(_excess(B, sample(A, g + back))), 3)
+            q = (shared + df) * 4 + _flow_levels(backward, back) * USE_RF
+            pe = cv2.erode(ph, np.ones((5, 5), np.uint8)) > 0
             if pe.sum() < 20:
-                pe = ph
+                pe = ph > 0
             pb = cv2.dilate(ph, np.ones((9, 9), np.uint8)) == 0
-            hf = np.bincount(q[pe > 0], minlength=81).astype(np.float32).reshape(9, 9)
-            hb = np.bincount(q[pb], minlength=81).astype(np.float32).reshape(9, 9)
-            K = np.array([0.25, 0.5, 0.25], np.float32)
-            hf, hb = (cv2.sepFilter2D(t, -1, K, K, borderType=cv2.BORDER_CONSTANT) for t in (hf, hb))
-            mo = llr(hf / (hf.sum() + 10), hb / (hb.sum() + 10)).ravel()[q]
-            logit = W_SHAPE * shape + W_LOCAL * lc + W_GLOBAL * gc + W_MOTION * mo * o.trust_motion
+            if NEAR:
+                pb &= sd > -NEAR
+            now = _layer_counts(q, pe, pb)
+            counts = now if o.layers is None else [KEEP_LAYERS * a + (1 - KEEP_LAYERS) * b for a, b in zip(o.layers, now)]
+            mo = llr(counts[0], counts[1], 2e-3, MCAP).ravel()[q]
+            logit = W_SHAPE * shape + W_LOCAL * lc + W_GLOBAL * gc + W_MOTION * mo
             if boxes[k] is not None:
                 logit = np.where(win.crop(_inside(boxes[k], self.size).astype(np.uint8)) > 0, logit, -20.0)
             logits.append(logit)
-            cues.append((ph, mo))
+            cues.append((ph, q))
             ids.append(k)
         if not ids:
             return
@@ -211,13 +281,19 @@ class EmbeddedTracker:
             similarity = o.memory.similarity(np.bincount(ib[m], minlength=local.fg_raw[0].size))
             if similarity < LOST_SIMILARITY:
                 continue
-            o.trust_motion = 0.5 * o.trust_motion + 0.5 * _agree(_sigmoid(cues[i][1]), m)
+            near_m = cv2.dilate(m.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+            if NEAR:
+                near_m &= cv2.distanceTransform(1 - m.astype(np.uint8), cv2.DIST_L2, 3) < NEAR
+            o.layers = _layer_counts(cues[i][1], m, near_m)
+            o.scene = (sample(scene, g + bg_back), sample(scene_known, g + bg_back, cv2.BORDER_CONSTANT), win)
             p = float(_sigmoid(stack[i][m]).mean())
             scores[k] = min(1.0, p * similarity**0.5)
             free = ~shown.any(0)
             if boxes[k] is not None:
                 free &= _inside(boxes[k], self.size)
-            _put(raw, k, m, win, free)
+            _put(raw, k, _refine(B, m) if FEED else m, win, free)
+            if DUMP is not None:
+                DUMP.append((B, m, win, stack[i].copy(), prior))
             _put(shown, k, _refine(B, m) if REFINE else m, win, free)
 
     def _search(self, image, k, box, raw, shown, scores):
@@ -326,6 +402,14 @@ def _put(stack, k, m, win, free):
     stack[k, win.y0 : win.y1, win.x0 : win.x1] = up
 
 
+def _layer_counts(q, fg, bg):
+    out = []
+    for m in (fg, bg):
+        h = np.bincount(q[m], minlength=4 * 6 * 4 * 4).astype(np.float32)
+        out.append(h / (h.sum() + 10))
+    return out
+
+
 def _components(m, prior):
     n, lab, stats, _ = cv2.connectedComponentsWithStats(m.astype(np.uint8), connectivity=8)
     inside = np.bincount(lab[prior > 0], minlength=n)
@@ -335,26 +419,36 @@ def _components(m, prior):
     return keep[lab]
 
 
-def _refine(image, m):
-    u = m.astype(np.uint8)
-    k = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
+def _refine(image, mask, band=2, radius=8):
+    """Move the outline within a band to where the colours on its two sides, measured around each pixel, meet."""
+    u = mask.astype(np.uint8)
     x, y, w, h = cv2.boundingRect(u)
-    p = BAND + 8
+    p = band + radius
     sl = np.s_[max(y - p, 0) : y + h + p, max(x - p, 0) : x + w + p]
     u = u[sl]
-    outer, inner = cv2.dilate(u, k), cv2.erode(u, k)
-    if inner.sum() < 20 or (outer == 0).sum() < 20:
-        return m
-    gc = np.where(u > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    gc[outer == 0] = cv2.GC_BGD
-    gc[inner > 0] = cv2.GC_FGD
-    cv2.setRNGSeed(0)
-    cv2.grabCut(
-        np.ascontiguousarray(image[sl]), gc, None, np.zeros((1, 65)), np.zeros((1, 65)), 1, cv2.GC_INIT_WITH_MASK
-    )
-    r = (gc == cv2.GC_FGD) | (gc == cv2.GC_PR_FGD)
-    if abs(float(r.sum()) / u.sum() - 1) > 0.4:
-        return m
-    res = np.zeros_like(m)
-    res[sl] = r
-    return res
+    lab = cv2.cvtColor(np.ascontiguousarray(image[sl]), cv2.COLOR_RGB2LAB).astype(np.float32)
+    square = cv2.transform(lab * lab, np.ones((1, 3), np.float32))
+    kernel = np.ones((2 * band + 1, 2 * band + 1), np.uint8)
+    outer, inner = cv2.dilate(u, kernel) == 0, cv2.erode(u, kernel) > 0
+
+    def fit(side):
+        n = cv2.blur(side, (2 * radius + 1, 2 * radius + 1)) + 1e-4
+        mean = cv2.blur(lab * side[..., None], (2 * radius + 1, 2 * radius + 1)) / n[..., None]
+        var = cv2.blur(square * side, (2 * radius + 1, 2 * radius + 1)) / n
+        spread = np.maximum(var - (mean * mean).sum(2), 0) + 60
+        return ((lab - mean) ** 2).sum(2) / spread, spread, n
+
+    df, vf, nf = fit(inner.astype(np.float32))
+    db, vb, nb = fit(outer.astype(np.float32))
+    evidence = np.clip(1.5 * (db - df) + 1.5 * cv2.log(vb / vf), -3, 3) * ((nf > 0.02) & (nb > 0.02))
+    signed = cv2.distanceTransform(u, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - u, cv2.DIST_L2, 3)
+    p = cv2.GaussianBlur(_sigmoid(evidence + np.clip(signed, -4, 4)), (0, 0), 1.0) > 0.5
+    p = np.where(inner, True, np.where(outer, False, p))
+    # What an opening or a closing would remove is too thin for this: spokes, lines, gaps.
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    small = np.ones((3, 3), np.uint8)
+    p |= (u > 0) & (cv2.dilate(cv2.morphologyEx(u, cv2.MORPH_OPEN, disk), small) == 0)
+    p &= ~((u == 0) & (cv2.erode(cv2.morphologyEx(u, cv2.MORPH_CLOSE, disk), small) > 0))
+    out = np.zeros_like(mask)
+    out[sl] = p
+    return out
