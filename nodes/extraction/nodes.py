@@ -72,11 +72,17 @@ class DetectSubjects(io.ComfyNode):
     @classmethod
     def execute(cls, clip: Any, detector: str, object: str, frames: int) -> io.NodeOutput:
         from ..media.open import open_clip
-        from .subjects import anchor_boxes, find_detector, find_subjects, in_words, open_detector
+        from .subjects import anchor_boxes, find_subjects, in_words, open_detector
 
-        finder = open_detector(None if detector == MOTION else find_detector(detector))
+        finder = open_detector(None if detector == MOTION else host.find_model("detection", detector))
         found = find_subjects(open_clip(clip), finder, object.split(","), frames)
         return io.NodeOutput(anchor_boxes(found), found.anchor, found.to_dict(), in_words(found))
+
+    @classmethod
+    def validate_inputs(cls, detector: str | None = None) -> bool | str:
+        from .subjects import missing_detector
+
+        return detector in (None, MOTION) or missing_detector(detector) or True
 
 
 class TrackObjects(io.ComfyNode):
@@ -174,13 +180,19 @@ class TrackObjects(io.ComfyNode):
         from ..media.exchange import to_socket
         from ..media.open import open_clip
         from .prompts import read_prompts
-        from .subjects import find_detector, open_detector
+        from .subjects import open_detector
         from .tracking import track
 
-        finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
+        finder = None if detector == NO_DETECTOR else open_detector(host.find_model("detection", detector))
         footage = open_clip(clip, rate=Fraction(fps).limit_denominator(1001))
         prompts, anchor = read_prompts(boxes, masks, labels.split(","), anchor_frame)
         return io.NodeOutput(to_socket(track(footage, prompts, anchor, finder, tracker)))
+
+    @classmethod
+    def validate_inputs(cls, detector: str | None = None) -> bool | str:
+        from .subjects import missing_detector
+
+        return detector in (None, NO_DETECTOR) or missing_detector(detector) or True
 
 
 class ObjectRelations(io.ComfyNode):

@@ -37,10 +37,19 @@ def find_detector(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
+    problem = missing_detector(name)
+    if problem:
+        raise FileNotFoundError(problem)
+    return host.find_model("detection", name)
+
+
+def missing_detector(name: str) -> str | None:
+    """What to tell a user who asks for a name that is not in models/detection; None when it is there."""
     try:
-        return host.find_model("detection", name)
+        host.find_model("detection", name)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}. {WHERE_FROM}") from error
+        return f"{error}. {WHERE_FROM}"
+    return None
 
 
 def open_detector(file: Path | None) -> Detector:

@@ -81,7 +81,7 @@ class ValidatePhysics(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..extraction.subjects import find_detector, open_detector
+        from ..extraction.subjects import open_detector
         from ..extraction.tracking import track_masks
         from ..media.exchange import from_socket
         from ..media.open import open_clip
@@ -89,7 +89,7 @@ class ValidatePhysics(io.ComfyNode):
         from .report import summary
         from .validate import validate
 
-        finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
+        finder = None if detector == NO_DETECTOR else open_detector(host.find_model("detection", detector))
         follow = partial(track_masks, detector=finder)
         original = from_socket(source)
         clip = open_clip(generated, rate=original.rate)
@@ -104,3 +104,9 @@ class ValidatePhysics(io.ComfyNode):
             summary(report),
             ui=ui.PreviewImage(chart, cls=cls),
         )
+
+    @classmethod
+    def validate_inputs(cls, detector: str | None = None) -> bool | str:
+        from ..extraction.subjects import missing_detector
+
+        return detector in (None, NO_DETECTOR) or missing_detector(detector) or True

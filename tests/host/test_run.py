@@ -247,9 +247,11 @@ def test_a_run_after_a_cancel_works(comfyui: Server, scene: Scene, tracked: Grap
     assert frames_in(shown(comfyui, outputs["4"])) == scene.count()
 
 
-def test_missing_model_says_which(comfyui: Server, scene: Scene) -> None:
-    detect = node("PP_DetectSubjects", clip=["1", 0], detector="yolox_huge.onnx", object="skateboard", frames=8)
-    with pytest.raises(PromptError, match=r"yolox_huge\.onnx"):
+@pytest.mark.parametrize("name", ["yolox_huge.onnx", "../../yolox_huge.onnx"])
+def test_missing_model_says_where_it_goes_and_comes_from(comfyui: Server, scene: Scene, name: str) -> None:
+    (comfyui.base / "yolox_huge.onnx").touch()
+    detect = node("PP_DetectSubjects", clip=["1", 0], detector=name, object="skateboard", frames=8)
+    with pytest.raises(PromptError, match=r"(?s)yolox_huge\.onnx .*models/detection.*Apache-2\.0.*https://"):
         comfyui.run({"1": load("scene.mp4"), "2": detect, "3": text("2", 3)})
 
 
