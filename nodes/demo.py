@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from .conditioning.vace import plan_control, write_control
-from .extraction.extract import extract
+from .extraction.extract import Extraction, extract
 from .extraction.relations import Relations
 from .extraction.tracking import Prompt, track_masks
 from .host import progress
 from .media.clip import Clip
 from .media.folder import write_physics
 from .media.open import open_clip
-from .media.overlay import draw_difference
-from .media.preview import write_preview
+from .media.overlay import draw_difference, draw_overlay
+from .media.preview import Touch, write_preview
 from .media.scene import LABELS, Scene, Truth
 from .media.sheet import Row, contact_sheet
 from .media.stills import write_image
@@ -32,6 +32,8 @@ from .validation.report import judge, rule_for
 from .validation.validate import measure, validate
 
 OBJECT = LABELS[1]
+# Width of a contact sheet's cells, in picture heights.
+VIEW = 1.0
 # Rolling, crouched, rising, feet off the board, where one landed and the other did not, behind the pole, rolling.
 SHEET_FRAMES = (4, 24, 33, 40, 48, 56, 68)
 
@@ -101,8 +103,8 @@ def run_demo(out: str | Path) -> dict[str, Any]:
             save_chart(outcome.report, out / f"chart_{case.name}.png", overwrite=True)
             (out / f"report_{case.name}.json").write_text(json.dumps(outcome.report, indent=1), encoding="utf-8")
         write_preview(out / "overlay.mp4", clip, found.track, found.relations.to_dict())
-        clips = [clip, open_clip(out / "overlay.mp4"), open_clip(out / "control" / "control.mp4"), *generated]
-        write_image(out / "contact_sheet.png", draw_sheet(clips, found.track, cases, outcomes))
+        clips = [clip, open_clip(out / "control" / "control.mp4"), *generated]
+        write_image(out / "contact_sheet.png", draw_sheet(clips, found, cases, outcomes))
         write_image(out / "timeline.png", draw_timeline(found.relations, truths))
     agreement = {label: float(jaccard(found.track, truth, label).mean()) for label in LABELS}
     data = {
@@ -155,17 +157,48 @@ def relation_figures(relations: Relations, truths: Sequence[Truth]) -> dict[str,
     return figures
 
 
-def draw_sheet(clips: Sequence[Clip], track: Track, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> np.ndarray:
-    """A contact sheet, uint8 [H, W, 3] RGB, of `clips`: source, overlay, control, and one for every case."""
-    source, overlay, control, *generated = ([clip.frame(t).image for t in SHEET_FRAMES] for clip in clips)
+def draw_sheet(
+    clips: Sequence[Clip], found: Extraction, cases: Sequence[Case], outcomes: Sequence[Outcome]
+) -> np.ndarray:
+    """A contact sheet, uint8 [H, W, 3] RGB, of `clips`: source, control, and one for every case."""
+    track = found.track
+    views = [_view(track, t) for t in SHEET_FRAMES]
+    source, control, *generated = (
+        [clip.frame(t).image[:, view] for t, view in zip(SHEET_FRAMES, views, strict=True)] for clip in clips
+    )
+
+    def masks(of: Track) -> list[np.ndarray]:
+        return [of.masks(t)[..., view] for t, view in zip(SHEET_FRAMES, views, strict=True)]
+
+    touches = [_touch(found, t) for t in SHEET_FRAMES]
+    overlay = [
+        draw_overlay(image, each, track.labels, touch)
+        for image, each, touch in zip(source, masks(track), touches, strict=True)
+    ]
     rows = [Row("source", source), Row("what moves, and how the two touch", overlay), Row("VACE control", control)]
     for case, outcome, images in zip(cases, outcomes, generated, strict=True):
+        where = track.index(OBJECT), outcome.track.index(OBJECT)
         compared = [
-            draw_difference(image, track.mask(t, OBJECT), outcome.track.mask(t, OBJECT))
-            for image, t in zip(images, SHEET_FRAMES, strict=True)
+            draw_difference(image, expected[where[0]], is_at[where[1]])
+            for image, expected, is_at in zip(images, masks(track), masks(outcome.track), strict=True)
         ]
         rows.append(Row(f"{case.words}: {outcome.report['verdict']}", compared))
-    return contact_sheet(rows, [f"frame {t}" for t in SHEET_FRAMES])
+    return contact_sheet(rows, [f"frame {t}" for t in SHEET_FRAMES], cell_width=260)
+
+
+def _touch(found: Extraction, t: int) -> Touch | None:
+    relations = found.relations
+    return None if relations is None else Touch(relations.contact[t], relations.airborne[t])
+
+
+def _view(track: Track, t: int) -> slice:
+    """Columns of frame t around the rider (the middle of the picture, should the rider be lost)."""
+    height, width = track.clip_size
+    wide = min(width, round(VIEW * height))
+    middle = track.centroids()[t, 0, 0]
+    left = round((width if np.isnan(middle) else 2 * middle) / 2 - wide / 2)
+    left = min(max(left, 0), width - wide)
+    return slice(left, left + wide)
 
 
 def draw_timeline(relations: Relations, truths: Sequence[Truth]) -> np.ndarray:
