@@ -13,6 +13,8 @@ SHORTEST_S = 0.08
 # Free fall in person heights per s² is 9.81 / 1.7 = 5.8; the range allows for crouching, perspective and a
 # board that is pushed or held.
 FREE_FALL = (3.0, 12.0)
+# A ground that curves down more than this, in person heights per s², is a hill, or a flight in slow motion.
+ARCHED = 0.25
 BRIDGED_S = 0.25  # frames without the object, up to this long, are interpolated
 LOCAL_S = 0.35  # window in which the path's acceleration is measured
 
@@ -29,10 +31,11 @@ def airborne(
 
     The ground under it is taken to be the path's closing in time: dips (upward excursions) shorter than 1.5 s
     are filled, slopes stay. Off the ground means higher than that by .03 person heights, and either
-    accelerating like free fall or apart from the person. Any other excursion is left open (a hump or a ramp
-    ridden up and down looks like that), and so is a path that accelerates like free fall without a ground on
-    both sides of it. A flight longer than 1.5 s (slow motion, a big jump) can't be told from riding, nor can
-    a steep ramp from a jump: this is a diagnostic, not a judge. Gaps of up to 0.25 s are interpolated.
+    accelerating like free fall or apart from the person. Left open are: any other excursion (a hump or a ramp
+    ridden up and down looks like that), a fall without a ground on both sides of it, and a ground that itself
+    arches (over a hill, up and down a bowl, or a long flight in slow motion). On the ground means: none of these, so
+    a straight stretch of a long flight still passes for riding, and a short steep ramp for a jump. This is a
+    diagnostic, not a judge. Gaps of up to 0.25 s are interpolated.
 
     Args:
         bottom, centre: float64 [T], y in px of the first frame, down, of the object's lowest point and of its
@@ -55,9 +58,12 @@ def airborne(
             unit = _filled(height[span], times[span])
             if len(span) < 3 or not np.isfinite(unit).all():
                 continue
-            rise[span] = (close_in_time(y, times[span], LONGEST_FLIGHT_S) - y) / unit
+            ground = close_in_time(y, times[span], LONGEST_FLIGHT_S)
+            rise[span] = (ground - y) / unit
             middle = _filled(centre[span], times[span])
-            for t, value in zip(span, _judge(rise[span], middle / unit, apart[span], times[span]), strict=True):
+            for t, value in zip(
+                span, _judge(rise[span], ground / unit, middle / unit, apart[span], times[span]), strict=True
+            ):
                 state[t] = value
     return state, rise
 
@@ -95,9 +101,13 @@ def close_in_time(y: np.ndarray, times: np.ndarray, span_s: float) -> np.ndarray
     return lowest[len(before) : len(before) + len(times)]
 
 
-def _judge(rise: np.ndarray, middle: np.ndarray, apart: np.ndarray, times: np.ndarray) -> list[bool | None]:
-    state: list[bool | None] = [False] * len(rise)
-    for a, b in _runs(_fast(middle, times)):
+def _judge(
+    rise: np.ndarray, ground: np.ndarray, middle: np.ndarray, apart: np.ndarray, times: np.ndarray
+) -> list[bool | None]:
+    arched = _pull(ground, times, LONGEST_FLIGHT_S) > ARCHED
+    state: list[bool | None] = [None if arch else False for arch in arched]
+    falling = _pull(middle, times, LOCAL_S)
+    for a, b in _runs((falling >= FREE_FALL[0]) & (falling <= FREE_FALL[1])):
         if times[b - 1] - times[a] >= LOCAL_S / 2 and not (rise[a:b] > LEAVES).any():
             state[a:b] = [None] * (b - a)
     for a, b in _runs(rise > TOUCHES):
@@ -112,13 +122,12 @@ def _judge(rise: np.ndarray, middle: np.ndarray, apart: np.ndarray, times: np.nd
     return state
 
 
-def _fast(middle: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """bool [T]: the path accelerates like free fall around each time, in a whole window also at the ends."""
-    starts = np.clip(times - LOCAL_S / 2, times[0], max(times[-1] - LOCAL_S, times[0]))
+def _pull(path: np.ndarray, times: np.ndarray, span_s: float) -> np.ndarray:
+    """float64 [T]: downward acceleration in a window of `span_s` around each time, a whole window also at the ends."""
+    starts = np.clip(times - span_s / 2, times[0], max(times[-1] - span_s, times[0]))
     first = np.searchsorted(times, starts - 1e-9)
-    last = np.searchsorted(times, starts + LOCAL_S + 1e-9)
-    pulls = [acceleration(middle[a:b], times[a:b]) for a, b in zip(first, last, strict=True)]
-    return np.array([FREE_FALL[0] <= pull <= FREE_FALL[1] for pull in pulls])
+    last = np.searchsorted(times, starts + span_s + 1e-9)
+    return np.array([acceleration(path[a:b], times[a:b]) for a, b in zip(first, last, strict=True)])
 
 
 def acceleration(y: np.ndarray, times: np.ndarray) -> float:

@@ -148,6 +148,13 @@ def test_falling_without_a_ground_on_both_sides_is_left_open():
     assert True not in found and None in found
 
 
+@pytest.mark.parametrize(("bend", "expected"), [(0.8, None), (-0.8, False), (0.05, False)])
+def test_over_a_hill_is_left_open_and_through_a_valley_is_not(bend, expected):
+    """A path 3 s long that bends by so many person heights per s², downwards in the first case."""
+    t = np.arange(72) / 24 - 1.5
+    assert judged(200 + 100 * bend / 2 * t**2)[0] == [expected] * 72
+
+
 def test_frames_without_the_board_are_not_judged():
     bottom, _ = hop()
     bottom[30:44] = np.nan
