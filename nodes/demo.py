@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from .extraction.relations import Relations
 from .extraction.tracking import Prompt, track_masks
 from .host import progress
 from .media.clip import Clip
-from .media.folder import write_physics
+from .media.folder import write_json, write_physics
 from .media.open import open_clip
 from .media.overlay import draw_difference, draw_overlay
 from .media.preview import Touch, write_preview
@@ -31,7 +30,10 @@ from .validation.region import jaccard
 from .validation.report import judge, rule_for
 from .validation.validate import measure, validate
 
+SCHEMA, SCHEMA_VERSION = "physics-preserver/demo", 1
 OBJECT = LABELS[1]
+# px by which a box drawn by hand is too large on every side.
+BOX_MARGIN = 2
 # Width of a contact sheet's cells, in picture heights.
 VIEW = 1.0
 # Rolling, crouched, rising, feet off the board, where one landed and the other did not, behind the pole, rolling.
@@ -89,7 +91,7 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         truths = [scene.truth(t) for t in range(scene.count())]
         truth = scene.track()
     with _Timed(seconds, "extract"):
-        prompts = [Prompt(label, mask=truth.mask(0, label)) for label in LABELS]
+        prompts = [Prompt(label, box=box) for label, box in zip(LABELS, hand_drawn_boxes(truth), strict=True)]
         found = extract(clip, prompts, 0, None)
         assert found.relations is not None  # two objects were prompted
         write_physics(out / "physics", clip, found.track, None, found.relations.to_dict())
@@ -101,13 +103,15 @@ def run_demo(out: str | Path) -> dict[str, Any]:
     with _Timed(seconds, "pictures"):
         for case, outcome in zip(cases, outcomes, strict=True):
             save_chart(outcome.report, out / f"chart_{case.name}.png", overwrite=True)
-            (out / f"report_{case.name}.json").write_text(json.dumps(outcome.report, indent=1), encoding="utf-8")
+            write_json(out / f"report_{case.name}.json", outcome.report)
         write_preview(out / "overlay.mp4", clip, found.track, found.relations.to_dict())
         clips = [clip, open_clip(out / "control" / "control.mp4"), *generated]
         write_image(out / "contact_sheet.png", draw_sheet(clips, found, cases, outcomes))
         write_image(out / "timeline.png", draw_timeline(found.relations, truths))
     agreement = {label: float(jaccard(found.track, truth, label).mean()) for label in LABELS}
-    data = {
+    data: dict[str, Any] = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
         "as_expected": all(o.report["verdict"] == o.true["verdict"] for o in outcomes),
         "source": {"agreement": agreement, "relations": relation_figures(found.relations, truths)},
         "cases": {case.name: _figures(case, outcome) for case, outcome in zip(cases, outcomes, strict=True)},
@@ -115,7 +119,7 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
     data["table"] = _table(data, out)
-    (out / "demo.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
+    write_json(out / "demo.json", data)
     return data
 
 
@@ -125,6 +129,13 @@ def render(scene: Scene, file: Path) -> Clip:
         for frame in progress(scene, scene.count(), f"rendering {file.stem}"):
             video.write(frame.image, frame.time)
     return open_clip(file)
+
+
+def hand_drawn_boxes(truth: Track) -> list[tuple[float, float, float, float]]:
+    """Boxes of the first frame as a user draws them: whole px, a little loose."""
+    x1, y1, x2, y2 = truth.boxes()[0].T
+    loose = np.stack([x1 - BOX_MARGIN, y1 - BOX_MARGIN, x2 + BOX_MARGIN, y2 + BOX_MARGIN], axis=1)
+    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in loose]
 
 
 def judge_case(case: Case, clip: Clip, source: Track, truth: Track) -> Outcome:
