@@ -206,8 +206,8 @@ def test_real_clips(nano, shared_data, name, start, wanted, person, thing):
 
 def test_the_scenes_leaning_board_is_left_on_the_wall(nano):
     """The rendered skater rolls past another board that leans on the wall."""
-    scene = Scene(640, 360, exposures=2)
-    looked = observe(scene, nano, frames=40, step=4)
+    scene = Scene(640, 360, exposures=1)
+    looked = observe(scene, nano, frames=36, step=6)
     found = pair(looked.detections, "skateboard", looked.size, looked.camera, looked.frames)
     truth = scene.truth(found.anchor)
     ys, xs = np.nonzero(truth.whole[1])

@@ -221,8 +221,8 @@ def test_nano_finds_the_board_where_one_sees_it(nano, shared_data):
 def test_nano_finds_person_and_board_in_nearly_every_frame(nano, shared_data):
     found = {"person": 0, "skateboard": 0}
     for frame in open_clip(shared_data / "clips" / "skateboarder.mp4", start=44, stop=192):
-        if frame.index % 8 == 0:
+        if frame.index % 12 == 0:
             labels = {item.label for item in nano(frame.image)}
             for name in found:
                 found[name] += name in labels
-    assert found["person"] == 19 and found["skateboard"] >= 17
+    assert found["person"] == 13 and found["skateboard"] >= 12
