@@ -77,10 +77,10 @@ def save_chart(report: dict[str, Any], file: str | Path, overwrite: bool = False
 def _without_curves(report: dict[str, Any], width: int, height: int) -> np.ndarray:
     page = np.full((height, width, 3), 255, np.uint8)
     said = [summary(report), "", "The curves need matplotlib, which is not installed: pip install matplotlib"]
-    lines = [line for text in said for line in wrap(text, max(20, width // 10)) or [""]]
+    lines = [line for text in said for line in wrap(text, max(20, width // 18)) or [""]]
     for n, line in enumerate(lines):
-        at = (width // 40, height // 10 + n * 28)
-        cv2.putText(page, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
+        at = (width // 40, height // 10 + n * 40)
+        cv2.putText(page, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.85, (40, 40, 40), 2, cv2.LINE_AA)
     return page
 
 
