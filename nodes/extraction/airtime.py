@@ -40,7 +40,7 @@ def airborne(
     Args:
         bottom, centre: float64 [T], y in px of the first frame, down, of the object's lowest point and of its
             centroid; nan where it isn't seen.
-        apart: bool [T], the object doesn't touch the person there.
+        apart: bool [T], the object is near the person there, but doesn't touch them.
         height: float64 [T], the person's height there, px of the first frame.
         stretch: int [T], numbers of the unbroken camera stretches; paths don't continue from one to the next.
         times: float64 [T], s.

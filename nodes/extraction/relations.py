@@ -22,6 +22,7 @@ PERSON, OBJECT, UNCLEAR = "person", "object", "unclear"
 # begins, so that a mask's edge that flickers by a pixel doesn't end it.
 CONTACT_BEGINS, CONTACT_ENDS = 0.010, 0.025
 CONTACT_BEGINS_PX, CONTACT_ENDS_PX = 1.5, 3.0
+LET_GO = 0.5  # an object in the air near its rider; one further off is ridden by nobody, or tracked wrongly
 ELONGATED = 1.5  # ratio of the axes from which an angle means anything
 FRONT = 0.12  # evidence from which one of the two is said to be in front
 STEADY_S = 0.5  # half-width of the window in which the person's height is steadied, s
@@ -122,7 +123,7 @@ def relate(track: Track, person: str, object: str, camera: np.ndarray | None = N
     offsets = offsets / heights[:, None]
     moves = np.broadcast_to(np.eye(2, 3), (len(track), 2, 3)) if camera is None else camera
     contact = _contacts(distances, heights)
-    apart = np.array([touching is False for touching in contact], bool)
+    apart = np.array([touching is False for touching in contact], bool) & (distances < LET_GO * heights)
     in_air, rise = _airborne(sights, apart, heights, moves, times, track.clip_size)
     return Relations(
         person,
