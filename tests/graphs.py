@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from physics_preserver.nodes.media.clip import Clip
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
 
@@ -56,9 +57,9 @@ def box_of(mask: Any) -> dict[str, int]:
     }
 
 
-def write_scene(file: Path, scene: Scene) -> Path:
-    """Render a scene into a video file."""
-    with VideoWriter(file, scene.width, scene.height, scene.rate) as video:
-        for frame in scene:
+def write_clip(file: Path, clip: Clip) -> Path:
+    """Write a clip, or render a scene, into a video file."""
+    with VideoWriter(file, clip.width, clip.height, clip.rate) as video:
+        for frame in clip:
             video.write(frame.image)
     return file

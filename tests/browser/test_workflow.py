@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from comfyui import PACK, PACK_NAME, Server
-from graphs import write_scene
+from graphs import write_clip
 from physics_preserver.nodes.media.scene import Scene
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ def run(request: pytest.FixtureRequest) -> dict[str, Any]:
     if node is None or not Path(CHROMIUM).is_file() or not (HERE / "node_modules" / "playwright-core").is_dir():
         pytest.skip(f"needs node, Chromium at {CHROMIUM} (CHROMIUM names another) and `npm install` in tests/browser")
     comfyui: Server = request.getfixturevalue("comfyui")
-    write_scene(comfyui.input / "clip.mp4", Scene(480, 270, 24, exposures=2))
+    write_clip(comfyui.input / "clip.mp4", Scene(480, 270, 24, exposures=2))
     shutil.copy(comfyui.input / "clip.mp4", comfyui.input / "generated.mp4")
     SHOTS.mkdir(parents=True, exist_ok=True)
     command = [node, str(HERE / "run_workflow.mjs"), comfyui.url, PACK_NAME, TEMPLATE, str(SHOTS / f"{TEMPLATE}.png")]

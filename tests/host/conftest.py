@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from comfyui import Server
-from graphs import write_scene
+from graphs import write_clip
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
 
@@ -19,7 +19,7 @@ FRAMES = 25
 def scene(comfyui: Server) -> Scene:
     """The source; "scene.mp4" in the server's input."""
     source = Scene(*SIZE, FRAMES, exposures=2)
-    write_scene(comfyui.input / "scene.mp4", source)
+    write_clip(comfyui.input / "scene.mp4", source)
     return source
 
 
