@@ -12,8 +12,9 @@ import numpy as np
 from ..host import progress
 from ..media.clip import Clip, Frame
 from ..media.track import Track, TrackBuilder
+from .box_masks import masks_from_boxes
 from .detection import COCO_CLASSES, Box, Detection, Detector, same_class
-from .embedded import NAME, EmbeddedTracker, mask_from_box
+from .embedded import NAME, EmbeddedTracker
 from .gate import DetectionGate
 
 
@@ -105,36 +106,34 @@ def prompt_masks(image: np.ndarray, prompts: Sequence[Prompt]) -> np.ndarray:
     labels = [prompt.label for prompt in prompts]
     if len(set(labels)) != len(labels):
         raise PromptError(f"every object needs a label of its own: {', '.join(labels)}")
+    for prompt in prompts:
+        _require_inside(prompt, image.shape[0], image.shape[1])
     masks = np.zeros((len(prompts), *image.shape[:2]), bool)
     taken = np.zeros(image.shape[:2], bool)
-    for n in sorted(range(len(prompts)), key=lambda n: _vagueness(prompts[n])):
-        masks[n] = _prompt_mask(image, prompts[n]) & ~taken
-        taken |= masks[n]
-        if not masks[n].any():
-            raise PromptError(f"the prompt for {prompts[n].label!r} covers nothing on this frame")
+    for n, prompt in enumerate(prompts):
+        if prompt.mask is not None:
+            masks[n] = prompt.mask & ~taken
+            taken |= masks[n]
+    boxed = [(n, prompt.box) for n, prompt in enumerate(prompts) if prompt.mask is None and prompt.box is not None]
+    if boxed:
+        masks[[n for n, _ in boxed]] = masks_from_boxes(image, [box for _, box in boxed], taken)
+    for prompt, mask in zip(prompts, masks, strict=True):
+        if not mask.any():
+            raise PromptError(f"the prompt for {prompt.label!r} covers nothing on this frame")
     return masks
 
 
-def _vagueness(prompt: Prompt) -> float:
-    """0 for a mask, the area of a box otherwise."""
-    if prompt.mask is not None or prompt.box is None:
-        return 0.0
-    return (prompt.box[2] - prompt.box[0]) * (prompt.box[3] - prompt.box[1])
-
-
-def _prompt_mask(image: np.ndarray, prompt: Prompt) -> np.ndarray:
-    height, width = image.shape[:2]
+def _require_inside(prompt: Prompt, height: int, width: int) -> None:
     if prompt.mask is not None:
         if prompt.mask.shape != (height, width):
             size = f"{prompt.mask.shape[1]}x{prompt.mask.shape[0]}"
             raise PromptError(f"the mask for {prompt.label!r} is {size}, the clip {width}x{height}")
-        return prompt.mask
-    if prompt.box is None:
+    elif prompt.box is None:
         raise PromptError(f"{prompt.label!r} has neither a box nor a mask")
-    x1, y1, x2, y2 = prompt.box
-    if not (x1 < x2 and y1 < y2 and x1 < width and y1 < height and x2 > 0 and y2 > 0):
-        raise PromptError(f"the box {prompt.box} for {prompt.label!r} is not inside {width}x{height}")
-    return mask_from_box(image, prompt.box)
+    else:
+        x1, y1, x2, y2 = prompt.box
+        if not (x1 < x2 and y1 < y2 and x1 < width and y1 < height and x2 > 0 and y2 > 0):
+            raise PromptError(f"the box {prompt.box} for {prompt.label!r} is not inside {width}x{height}")
 
 
 class _Follower:
