@@ -14,17 +14,18 @@ from physics_preserver.nodes.media.scene import LABELS, Scene
 from physics_preserver.nodes.media.stills import write_image
 from physics_preserver.nodes.media.writer import VideoWriter
 
-FRAMES = 72  # of the scene; only the first 24 are used, in which the skater rolls
+WIDTH, HEIGHT = 640, 360
+FRAMES = 10  # of the scene's 72: the skater rolls
 
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory) -> Path:
     """A short skate clip as MP4 and as a folder of frames, with the true masks of its first frame."""
     folder = tmp_path_factory.mktemp("footage")
-    scene = Scene(320, 180, frames=FRAMES, exposures=1)
+    scene = Scene(WIDTH, HEIGHT, exposures=1)
     (folder / "frames").mkdir()
-    with VideoWriter(folder / "clip.mp4", 320, 180, Fraction(24)) as video:
-        for frame in islice(scene, 24):
+    with VideoWriter(folder / "clip.mp4", WIDTH, HEIGHT, Fraction(24)) as video:
+        for frame in islice(scene, FRAMES):
             video.write(frame.image)
             write_image(folder / "frames" / f"{frame.index:05d}.jpg", frame.image)
     for label, mask in zip(LABELS, scene.truth(0).masks, strict=True):
@@ -52,15 +53,15 @@ def extracted(footage, tmp_path_factory) -> Path:
 def test_extract_writes_a_mask_for_every_frame_of_a_folder(extracted):
     for label in ("person", "skateboard"):
         assert [file.name for file in sorted((extracted / f"mask_{label}").iterdir())] == [
-            f"{t:05d}.png" for t in range(24)
+            f"{t:05d}.png" for t in range(FRAMES)
         ]
     physics = read_physics(extracted)
-    assert len(physics.metadata["relations"]["contact"]) == 24
+    assert len(physics.metadata["relations"]["contact"]) == FRAMES
     assert physics.metadata["source"]["name"] == "frames"
 
 
 def test_extract_tells_a_script_what_it_found(footage, tmp_path, capsys):
-    boxes = ["person=60,20,200,170", "skateboard=60,130,200,178"]
+    boxes = ["person=100,70,270,310", "skateboard=120,290,250,325"]
     code, out, _ = run(
         capsys,
         "extract",
@@ -70,22 +71,22 @@ def test_extract_tells_a_script_what_it_found(footage, tmp_path, capsys):
         "--boxes",
         *boxes,
         "--frames",
-        "2:10",
+        "2:6",
         "--json",
     )
     told = json.loads(out)
-    assert code == 0 and told["frames"] == 8 and set(told["objects"]) == {"person", "skateboard"}
-    assert read_physics(tmp_path / "o").metadata["source"]["range"] == [2, 10]
+    assert code == 0 and told["frames"] == 4 and set(told["objects"]) == {"person", "skateboard"}
+    assert read_physics(tmp_path / "o").metadata["source"]["range"] == [2, 6]
 
 
 def test_condition_and_validate_follow(extracted, footage, tmp_path, capsys):
     code, out, _ = run(capsys, "condition", extracted, "--out", tmp_path / "control", "--json")
     control = json.loads(out)
-    assert code == 0 and (control["width"], control["height"], control["length"]) == (320, 176, 21)
-    assert len(list((tmp_path / "control" / "masks").iterdir())) == 21
+    assert code == 0 and (control["width"], control["height"], control["length"]) == (640, 352, 9)
+    assert len(list((tmp_path / "control" / "masks").iterdir())) == 9
     code, out, _ = run(capsys, "validate", extracted, footage / "clip.mp4", "--out", tmp_path / "report", "--json")
     report = json.loads(out)
-    assert code == 0 and report["passed"] and report["total_frames"] == 24
+    assert code == 0 and report["passed"] and report["total_frames"] == FRAMES
     assert {file.name for file in (tmp_path / "report").iterdir()} == {"iou_report.json", "iou_chart.png"}
     code, out, _ = run(
         capsys, "validate", extracted, tmp_path / "control" / "control.mp4", "--out", tmp_path / "grey",
@@ -95,8 +96,8 @@ def test_condition_and_validate_follow(extracted, footage, tmp_path, capsys):
 
 
 def test_a_clip_of_another_length_fails_by_that_name(extracted, footage, tmp_path, capsys):
-    with VideoWriter(tmp_path / "short.mp4", 320, 180, Fraction(24)) as video:
-        for frame in islice(Scene(320, 180, frames=FRAMES, exposures=1), 20):
+    with VideoWriter(tmp_path / "short.mp4", WIDTH, HEIGHT, Fraction(24)) as video:
+        for frame in islice(Scene(WIDTH, HEIGHT, exposures=1), FRAMES - 2):
             video.write(frame.image)
     code, out, _ = run(capsys, "validate", extracted, tmp_path / "short.mp4", "--out", tmp_path / "r", "--json")
     assert code == 1 and "length" in [fault["name"] for fault in json.loads(out)["faults"]]
@@ -107,18 +108,18 @@ UNUSABLE = {
     "not a video": (["extract", "{tmp}/notes.mp4", "--out", "{tmp}/o"], "can't be opened as a video"),
     "empty folder": (["extract", "{tmp}/empty", "--out", "{tmp}/o"], "no images"),
     "busy folder": (["extract", "{clip}", "--out", "{tmp}"], "not empty"),
-    "box outside": (["extract", "{clip}", "--out", "{tmp}/o", "--boxes", "a=900,900,950,950"], "not inside 320x180"),
+    "box outside": (["extract", "{clip}", "--out", "{tmp}/o", "--boxes", "a=900,900,950,950"], "not inside 640x360"),
     "box reversed": (["extract", "{clip}", "--out", "{tmp}/o", "--boxes", "a=90,90,10,10"], "is empty"),
     "box of words": (["extract", "{clip}", "--out", "{tmp}/o", "--boxes", "a=left"], "not four numbers"),
     "empty mask": (["extract", "{clip}", "--out", "{tmp}/o", "--masks", "a={tmp}/black.png"], "covers nothing"),
     "small mask": (
         ["extract", "{clip}", "--out", "{tmp}/o", "--masks", "a={tmp}/small.png"],
-        "is 64x48, the clip 320x180",
+        "is 64x48, the clip 640x360",
     ),
     "no mask": (["extract", "{clip}", "--out", "{tmp}/o", "--masks", "a={tmp}/gone.png"], "not a mask image"),
     "anchor beyond": (
         ["extract", "{clip}", "--out", "{tmp}/o", "--boxes", "a=9,9,90,90", "--anchor", "99"],
-        "24 frames",
+        "10 frames",
     ),
     "empty range": (["extract", "{clip}", "--out", "{tmp}/o", "--frames", "9:3"], "not a range"),
     "range beyond": (["extract", "{clip}", "--out", "{tmp}/o", "--frames", "90:"], "none from 90"),
@@ -138,7 +139,7 @@ def test_bad_input_is_one_sentence_and_exit_code_3(name, footage, tmp_path, caps
     (tmp_path / "notes.mp4").write_bytes(b"dear diary " * 100)
     (tmp_path / "notes.onnx").write_bytes(b"dear diary " * 100)
     (tmp_path / "empty").mkdir()
-    write_image(tmp_path / "black.png", np.zeros((180, 320), np.uint8))
+    write_image(tmp_path / "black.png", np.zeros((HEIGHT, WIDTH), np.uint8))
     write_image(tmp_path / "small.png", np.full((48, 64), 255, np.uint8))
     arguments, message = UNUSABLE[name]
     code, out, err = run(capsys, *(argument.format(tmp=tmp_path, clip=footage / "clip.mp4") for argument in arguments))
@@ -170,7 +171,15 @@ def test_interrupting_leaves_nothing_behind(footage, tmp_path, capsys, monkeypat
 
     monkeypatch.setattr(exchange, "write_image", stop)
     code, _, err = run(
-        capsys, "extract", footage / "clip.mp4", "--out", tmp_path / "o", "--boxes", "a=60,20,200,170", "--frames", ":4"
+        capsys,
+        "extract",
+        footage / "clip.mp4",
+        "--out",
+        tmp_path / "o",
+        "--boxes",
+        "a=100,70,270,310",
+        "--frames",
+        ":4",
     )
     assert code == 130 and "interrupted" in err and list(tmp_path.iterdir()) == []
 
@@ -183,7 +192,15 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(footage, tmp_path, capsys
 
     monkeypatch.setattr(folder, "write_image", full)
     code, _, err = run(
-        capsys, "extract", footage / "clip.mp4", "--out", tmp_path / "o", "--boxes", "a=60,20,200,170", "--frames", ":4"
+        capsys,
+        "extract",
+        footage / "clip.mp4",
+        "--out",
+        tmp_path / "o",
+        "--boxes",
+        "a=100,70,270,310",
+        "--frames",
+        ":4",
     )
     assert code == 3 and "No space left" in err and list(tmp_path.iterdir()) == []
 
