@@ -10,7 +10,11 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 T = TypeVar("T")
 
@@ -117,6 +121,15 @@ def require_memory(needed: int, what: str) -> None:
             f"{what} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; use fewer or smaller frames, "
             "or an output that is a VIDEO"
         )
+
+
+def to_tensor(array: np.ndarray) -> torch.Tensor:
+    """An IMAGE or MASK for ComfyUI from float32 values in 0..1, where and in which type it wants them."""
+    import comfy.model_management
+    import torch
+
+    dtype = getattr(comfy.model_management, "intermediate_dtype", lambda: torch.float32)()
+    return torch.from_numpy(array).to(comfy.model_management.intermediate_device(), dtype)
 
 
 def new_output_folder(prefix: str) -> Path:

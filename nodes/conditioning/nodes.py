@@ -6,6 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from .. import host
+
 ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 Control = io.Custom("PHYSICS_CONTROL")
 
@@ -92,8 +94,6 @@ class VACEControl(io.ComfyNode):
         grow: int,
         pose: Any = None,
     ) -> io.NodeOutput:
-        import torch
-
         from ..extraction.extract import labels_of
         from ..media.exchange import from_socket
         from ..media.open import open_clip
@@ -108,8 +108,8 @@ class VACEControl(io.ComfyNode):
         images, masks = control_batch(footage, tracked, plan, labels, grow, poses)
         about = describe(footage, plan, labels, grow, poses is not None)
         return io.NodeOutput(
-            torch.from_numpy(images),
-            torch.from_numpy(masks),
+            host.to_tensor(images),
+            host.to_tensor(masks),
             *(plan.width, plan.height, plan.length),
             about,
             "\n".join(plan.notes),

@@ -79,7 +79,7 @@ class ValidatePhysics(io.ComfyNode):
     def execute(
         cls, source: Any, generated: Any, label: str, threshold: float, detector: str, control: Any = None
     ) -> io.NodeOutput:
-        import torch
+        import numpy as np
 
         from ..extraction.subjects import open_detector
         from ..extraction.tracking import track_masks
@@ -95,7 +95,7 @@ class ValidatePhysics(io.ComfyNode):
         clip = open_clip(generated, rate=original.rate)
         shown = {} if control is None else {"crop": tuple(control["crop"]), "frames": control["frames"]}
         report = validate(original, clip, follow, label.strip() or None, threshold or None, **shown)
-        chart = torch.from_numpy(render_chart(report)).float().div(255)[None]
+        chart = host.to_tensor(render_chart(report)[None].astype(np.float32) / 255)
         return io.NodeOutput(
             report,
             report["passed"],
