@@ -77,4 +77,4 @@ def time_to_cancel(comfyui: Server, graph: Graph) -> float:
 
 def files(comfyui: Server) -> set[Path]:
     """What lies in the folders that nodes write to."""
-    return {file for folder in (comfyui.output, comfyui.temp) for file in folder.rglob("*")}
+    return {file for folder in (comfyui.output, comfyui.temp) for file in folder.rglob("*") if file.is_file()}
