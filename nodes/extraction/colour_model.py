@@ -1,119 +1,146 @@
-"""Colour models."""
+"""What an object's colours are, here and now and since the start: class-balanced histograms in Lab.
+
+Foreground and background are normalised apart. As posteriors the larger class would win everywhere and masks would
+shrink to nothing.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+# Colour cells used along each axis of Lab, and the stored side: an empty cell at either end keeps neighbouring rows
+# of the flat table apart when it is blurred. CELL_BINS: colour numbers in all.
 BINS = 14
-SIDE = 16
+SIDE = BINS + 2
 CELL_BINS = SIDE**3
+# Log-likelihood ratios are kept within this: no colour alone is proof.
 LIMIT = 3.0
+# Weight of the first frame's colours against the running mean of the later ones, and that mean's memory.
+FIRST_WEIGHT = 3.0
+KEEP = 0.9
+
+_BLUR = np.array([0.25, 0.5, 0.25], np.float32)
+
+
+def llr(fg: np.ndarray, bg: np.ndarray, floor: float, limit: float = LIMIT) -> np.ndarray:
+    """log(fg / bg) of two float32 arrays of frequencies, with `floor` added to both, within +-limit."""
+    return np.clip(cv2.log((fg + floor) / (bg + floor)), -limit, limit)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) of a float32 array."""
+    return 1.0 / (1.0 + cv2.exp(-x))
 
 
 class Palette:
-    def __init__(self, lab):
-        flat = lab.reshape(-1, 3)[:: max(1, lab.size // 300000)]
-        low, high = np.percentile(flat, [1, 99], axis=0)
+    """Numbers a clip's colours, 0..CELL_BINS-1, in steps fitted to the range of one Lab image, uint8 [h, w, 3]."""
+
+    def __init__(self, lab: np.ndarray):
+        low, high = np.percentile(lab.reshape(-1, 3), [1, 99], axis=0)
         levels = np.arange(256)
-        self.luts = []
-        for c, (a, b) in enumerate(zip(low, high)):
-            # at least 2 levels a bin: noise is not a colour
-            mid, half = (a + b) / 2, max((b - a) / 2, BINS)
-            q = np.clip(((levels - mid + half) / (2 * half) * BINS).astype(int), 0, BINS - 1) + 1
-            self.luts.append((q * SIDE ** (2 - c)).astype(np.int32))
+        self._tables = []
+        for axis in range(3):
+            middle = (low[axis] + high[axis]) / 2
+            # No bin under 2 levels wide: on a grey picture the bins would only tell noise apart.
+            half = max((high[axis] - low[axis]) / 2, BINS)
+            cell = np.clip((levels - middle + half) / (2 * half) * BINS, 0, BINS - 1).astype(np.int32) + 1
+            self._tables.append(cell * np.int32(SIDE ** (2 - axis)))
 
-    def index(self, lab):
-        a, b, c = self.luts
-        return a[lab[..., 0]] + b[lab[..., 1]] + c[lab[..., 2]]
-
-
-_K = np.array([0.25, 0.5, 0.25], np.float32)
-_ONE = np.array([1.0], np.float32)
+    def index(self, lab: np.ndarray) -> np.ndarray:
+        """int32 [h, w]: the colour number of every pixel of a Lab image, uint8 [h, w, 3]."""
+        light, a, b = self._tables
+        return light[lab[..., 0]] + a[lab[..., 1]] + b[lab[..., 2]]
 
 
-def blur_colour(hist):
-    """[..., SIDE^3] blurred by [1 2 1]/4 on three axes; the empty outer bins keep neighbours apart."""
-    shape = hist.shape
-    h = cv2.sepFilter2D(hist.reshape(-1, SIDE * SIDE), -1, _K, _K, borderType=cv2.BORDER_CONSTANT)
-    h = h.reshape(-1, SIDE, SIDE)
-    out = 0.5 * h
-    out[:, 1:] += 0.25 * h[:, :-1]
-    out[:, :-1] += 0.25 * h[:, 1:]
-    return out.reshape(shape)
+def count_colours(index: np.ndarray) -> np.ndarray:
+    """float32 [CELL_BINS]: how often each colour number occurs."""
+    return np.bincount(index.ravel(), minlength=CELL_BINS).astype(np.float32)
 
 
-def blur_cells(hist):
-    """[cy, cx, bins] blurred by [1 2 1]/4 over the cells."""
-    out = 0.5 * hist
-    out[1:] += 0.25 * hist[:-1]
-    out[:-1] += 0.25 * hist[1:]
-    res = 0.5 * out
-    res[:, 1:] += 0.25 * out[:, :-1]
-    res[:, :-1] += 0.25 * out[:, 1:]
-    return res
+def blur_colour(counts: np.ndarray) -> np.ndarray:
+    """float32 [n, CELL_BINS] counts, blurred by [1 2 1] / 4 along the three colour axes."""
+    out = cv2.sepFilter2D(counts.reshape(-1, SIDE * SIDE), -1, _BLUR, _BLUR, borderType=cv2.BORDER_CONSTANT)
+    return _blur_axis(out.reshape(-1, SIDE, SIDE), 1).reshape(counts.shape)
 
 
-def llr(a, b, eps=1e-3, limit=LIMIT):
-    return np.clip(cv2.log((a + eps) / (b + eps)), -limit, limit)
+def _blur_axis(x: np.ndarray, axis: int) -> np.ndarray:
+    x = np.moveaxis(x, axis, 0)
+    out = 0.5 * x
+    out[1:] += 0.25 * x[:-1]
+    out[:-1] += 0.25 * x[1:]
+    return np.moveaxis(out, 0, axis)
 
 
 class LocalColour:
-    """Class-balanced colour histograms of one frame in spatial cells."""
+    """Colours of each object and of what surrounds it on one frame, in square cells of the picture."""
 
-    def __init__(self, index, masks, cell):
+    def __init__(self, index: np.ndarray, masks: Sequence[np.ndarray], cell: int):
+        """index: int32 [h, w] colour numbers. masks: bool [h, w] each. cell: px."""
         h, w = index.shape
-        self.cell = cell
-        self.cy, self.cx = -(-h // cell), -(-w // cell)
-        ys = (np.arange(h) // cell * self.cx * CELL_BINS).astype(np.int32)
-        xs = (np.arange(w) // cell * CELL_BINS).astype(np.int32)
-        flat = index + ys[:, None] + xs[None]
-        n = self.cy * self.cx * CELL_BINS
-        total = np.bincount(flat.ravel(), minlength=n).astype(np.float32)
-        self.fg_raw, self.bg_raw, self.fg, self.bg = [], [], [], []
-        for m in masks:
-            f = np.bincount(flat[m], minlength=n).astype(np.float32)
-            f, b = f.reshape(-1, CELL_BINS), (total - f).reshape(-1, CELL_BINS)
-            self.fg_raw.append(f.sum(0))
-            self.bg_raw.append(b.sum(0))
-            self.fg.append(self._smooth(f))
-            self.bg.append(self._smooth(b))
+        self._cell, self._rows, self._columns = cell, -(-h // cell), -(-w // cell)
+        row = np.arange(h, dtype=np.int32) // cell * (self._columns * CELL_BINS)
+        column = np.arange(w, dtype=np.int32) // cell * CELL_BINS
+        place = index + row[:, None] + column
+        size = self._rows * self._columns * CELL_BINS
+        everything = np.bincount(place.ravel(), minlength=size).astype(np.float32).reshape(-1, CELL_BINS)
+        self._models = []
+        # Colour counts float32 [CELL_BINS] of each object and of the rest, over the whole window.
+        self.totals: list[tuple[np.ndarray, np.ndarray]] = []
+        for mask in masks:
+            fg = np.bincount(place[mask], minlength=size).astype(np.float32).reshape(-1, CELL_BINS)
+            bg = everything - fg
+            self.totals.append((fg.sum(0), bg.sum(0)))
+            self._models.append((self._smooth(fg), self._smooth(bg)))
 
-    def _smooth(self, h):
-        h = blur_cells(blur_colour(h).reshape(self.cy, self.cx, CELL_BINS)).reshape(-1, CELL_BINS)
-        return h, 1.0 / (h.sum(1) + 10.0)
+    def _smooth(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        out = blur_colour(counts).reshape(self._rows, self._columns, CELL_BINS)
+        out = _blur_axis(_blur_axis(out, 0), 1).reshape(-1, CELL_BINS)
+        return out, 1.0 / (out.sum(1) + 10.0)
 
-    def look_up(self, k, index, at):
-        """LLR [h,w] of object k for colours `index` at positions `at` (float [h,w,2], px in the modelled frame)."""
-        cx = np.clip((at[..., 0] * (1.0 / self.cell)).astype(np.int32), 0, self.cx - 1)
-        cy = np.clip((at[..., 1] * (1.0 / self.cell)).astype(np.int32), 0, self.cy - 1)
-        c = cy * self.cx + cx
-        i = c * CELL_BINS + index
-        (f, fs), (b, bs) = self.fg[k], self.bg[k]
-        return llr(f.ravel()[i] * fs[c], b.ravel()[i] * bs[c])
+    def look_up(self, n: int, index: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """float32 [h, w]: log-likelihood ratio of object n for colours `index` at places `at`, [h, w, 2] px (x, y)."""
+        column = np.clip((at[..., 0] * (1 / self._cell)).astype(np.int32), 0, self._columns - 1)
+        row = np.clip((at[..., 1] * (1 / self._cell)).astype(np.int32), 0, self._rows - 1)
+        cell = row * self._columns + column
+        place = cell * CELL_BINS + index
+        (fg, fg_share), (bg, bg_share) = self._models[n]
+        return llr(fg.ravel()[place] * fg_share[cell], bg.ravel()[place] * bg_share[cell], 1e-3)
 
 
-class GlobalColour:
-    def __init__(self, fg, bg, first_weight=3.0, keep=0.9):
-        self.first = self._norm(fg), self._norm(bg)
-        self.recent = self.first
-        self.first_weight, self.keep = first_weight, keep
+class ColourMemory:
+    """One object's colours and its surroundings' since the first frame, which never fades."""
 
-    @staticmethod
-    def _norm(h):
-        h = blur_colour(h[None])[0]
-        return h / (h.sum() + 10.0)
+    def __init__(self, fg: np.ndarray, bg: np.ndarray):
+        """fg, bg: colour counts, float32 [CELL_BINS]."""
+        self._first = _frequencies(fg), _frequencies(bg)
+        self._recent = self._first
 
-    def update(self, fg, bg):
-        k = self.keep
-        self.recent = tuple(k * r + (1 - k) * self._norm(n) for r, n in zip(self.recent, (fg, bg)))
+    def update(self, bg: np.ndarray, fg: np.ndarray | None) -> None:
+        """Learn the newest counts; fg is None when the object is not seen well enough to learn from."""
+        old_fg, old_bg = self._recent
+        new_fg = old_fg if fg is None else KEEP * old_fg + (1 - KEEP) * _frequencies(fg)
+        self._recent = new_fg, KEEP * old_bg + (1 - KEEP) * _frequencies(bg)
 
-    def table(self):
-        w = self.first_weight
-        f, b = ((w * a + r) / (w + 1) for a, r in zip(self.first, self.recent))
-        return llr(f, b, 1e-4).ravel()
+    def table(self) -> np.ndarray:
+        """float32 [CELL_BINS]: log-likelihood ratio of the object against its surroundings."""
+        return llr(self._mean(0), self._mean(1), 1e-4).ravel()
 
-    def similarity(self, hist):
-        """Bhattacharyya coefficient, 0..1, of a colour count [SIDE^3] with the object's first or recent colours."""
-        h = self._norm(hist.astype(np.float32))
-        return float(max(np.sqrt(h * r[0]).sum() for r in (self.first, self.recent)))
+    def table_against(self, counts: np.ndarray) -> np.ndarray:
+        """float32 [CELL_BINS]: the same against other colour counts, such as those of a whole frame."""
+        return llr(self._mean(0), _frequencies(counts), 1e-4).ravel()
+
+    def similarity(self, counts: np.ndarray) -> float:
+        """0..1: Bhattacharyya coefficient of colour counts [CELL_BINS] with the first or the recent ones."""
+        other = _frequencies(counts)
+        return float(max(np.sqrt(other * known[0]).sum() for known in (self._first, self._recent)))
+
+    def _mean(self, side: int) -> np.ndarray:
+        return (FIRST_WEIGHT * self._first[side] + self._recent[side]) / (FIRST_WEIGHT + 1)
+
+
+def _frequencies(counts: np.ndarray) -> np.ndarray:
+    blurred = blur_colour(counts[None])[0]
+    return blurred / max(float(blurred.sum()), 1e-6)
