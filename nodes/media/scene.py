@@ -200,7 +200,7 @@ class Scene(Clip):
 
     @cached_property
     def _street(self) -> tuple[np.ndarray, np.ndarray]:
-        """The painted street, and the map from its pixels to world m."""
+        """The painted street, which repeats after 32767 px, and the map from its pixels to world m."""
         margin = 0.3
         left = -START * self._view_m - margin
         metres = self._x(self._frames) + (1 - END) * self._view_m + margin - left
