@@ -32,9 +32,15 @@ class Interrupted(Exception):
 
 
 def find_comfyui() -> Path | None:
-    """The ComfyUI folder to test with: COMFYUI_PATH, else the one this checkout is installed in, else ~/comfy."""
+    """The ComfyUI folder to test with: COMFYUI_PATH, else the one this checkout is installed in, else ~/comfy.
+
+    Raises:
+        FileNotFoundError: COMFYUI_PATH names something else.
+    """
     asked = os.environ.get("COMFYUI_PATH")
     if asked:
+        if not Path(asked, "main.py").is_file():
+            raise FileNotFoundError(f"COMFYUI_PATH is {asked}, which has no main.py")
         return Path(asked)
     for folder in (*PACK.parents, Path.home() / "comfy" / "ComfyUI"):
         if (folder / "main.py").is_file() and (folder / "comfy_extras").is_dir():
@@ -46,7 +52,7 @@ def start_comfyui(base: Path) -> Iterator[Server]:
     """For a fixture: a running server in the empty folder `base`, ended afterwards; skips where there is no ComfyUI."""
     comfyui = find_comfyui()
     if comfyui is None:
-        pytest.skip("no ComfyUI found: COMFYUI_PATH names none, and neither does this checkout lie in one")
+        pytest.skip("no ComfyUI here: COMFYUI_PATH can name one")
     server = Server(comfyui, base, [PACK / "tests" / "host" / "core_track"])
     try:
         yield server

@@ -57,13 +57,13 @@ def read_prompts(
 
 def _on_anchor(frames: list[list[Detection]], anchor: int) -> tuple[list[Detection], int]:
     filled = [t for t, found in enumerate(frames) if found]
-    if len(frames) <= 1:
+    if len(frames) <= 1 or not filled:
         return (frames[0] if frames else []), max(anchor, 0)
     if anchor == FIRST_BOXES:
-        anchor = filled[0] if filled else 0
+        anchor = filled[0]
     if anchor not in filled:
         listed = ", ".join(map(str, filled[:10])) + (", ..." if len(filled) > 10 else "")
-        raise PromptError(f"there are no boxes on frame {anchor}; frames with boxes: {listed or 'none'}")
+        raise PromptError(f"there are no boxes on frame {anchor}; frames with boxes: {listed}")
     return frames[anchor], anchor
 
 
