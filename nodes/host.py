@@ -170,7 +170,7 @@ def saved_folders(marker: str, depth: int = 3) -> list[str]:
     found = []
     for kind, root in (("output", folder_paths.get_output_directory()), ("input", folder_paths.get_input_directory())):
         for level in range(1, depth + 1):
-            for file in Path(root).glob("*/" * level + marker):
+            for file in Path(root).glob("[!.]*/" * level + marker):
                 found.append((file.stat().st_mtime, f"{file.parent.relative_to(root).as_posix()} [{kind}]"))
     return [name for _, name in sorted(found, reverse=True)]
 
