@@ -32,8 +32,6 @@ from .validation.validate import measure, validate
 
 SCHEMA, SCHEMA_VERSION = "physics-preserver/demo", 1
 OBJECT = LABELS[1]
-# px by which a box drawn by hand is too large on every side.
-BOX_MARGIN = 2
 # Width of a contact sheet's cells, in picture heights.
 VIEW = 1.0
 # Rolling, crouched, rising, feet off the board, where one landed and the other did not, behind the pole, rolling.
@@ -91,7 +89,8 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         truths = [scene.truth(t) for t in range(scene.count())]
         truth = scene.track()
     with _Timed(seconds, "extract"):
-        prompts = [Prompt(label, box=box) for label, box in zip(LABELS, hand_drawn_boxes(truth), strict=True)]
+        # The one thing of the truth that the line is given, as a user gives it with --masks.
+        prompts = [Prompt(label, mask=truth.mask(0, label)) for label in LABELS]
         found = extract(clip, prompts, 0, None)
         assert found.relations is not None  # two objects were prompted
         write_physics(out / "physics", clip, found.track, None, found.relations.to_dict())
@@ -129,13 +128,6 @@ def render(scene: Scene, file: Path) -> Clip:
         for frame in progress(scene, scene.count(), f"rendering {file.stem}"):
             video.write(frame.image, frame.time)
     return open_clip(file)
-
-
-def hand_drawn_boxes(truth: Track) -> list[tuple[float, float, float, float]]:
-    """Boxes of the first frame as a user draws them: whole px, a little loose."""
-    x1, y1, x2, y2 = truth.boxes()[0].T
-    loose = np.stack([x1 - BOX_MARGIN, y1 - BOX_MARGIN, x2 + BOX_MARGIN, y2 + BOX_MARGIN], axis=1)
-    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in loose]
 
 
 def judge_case(case: Case, clip: Clip, source: Track, truth: Track) -> Outcome:
@@ -266,8 +258,8 @@ def _table(data: dict[str, Any], out: Path) -> str:
     person, board = LABELS
     source, relations = data["source"]["agreement"], data["source"]["relations"]
     lines = [
-        f"source, {data['frames']} frames: J of the track against the truth {source[person]:.2f} {person}, "
-        f"{source[board]:.2f} {board}",
+        f"source, {data['frames']} frames, both objects shown by their masks on frame 0:",
+        f"  J of the track against the truth {source[person]:.2f} {person}, {source[board]:.2f} {board}",
         *(
             f"  {words} on frames {_said(relations[name]['found'])}, in truth {_said(relations[name]['true'])}"
             for name, words in (("contact", "no contact"), ("airborne", "airborne"))
