@@ -19,6 +19,9 @@ DEFAULT_CRF = 16
 # Numbers of the ITU-T H.273 tables that FFmpeg uses: BT.709 primaries, transfer and matrix; limited range.
 BT709, LIMITED_RANGE = 1, 1
 
+# libswscale's SWS_BILINEAR and SWS_ACCURATE_RND.
+EXACT_COLOURS = 0x2 | 0x40000
+
 
 @contextmanager
 def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
@@ -103,7 +106,12 @@ class VideoWriter:
             raise ValueError(f"{self.path.name} is {self.size}, a frame of {image.shape[1::-1]} was given")
         at = self._count / self._rate if time is None else time - self._span[0]
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = frame.reformat(format=self._video.pix_fmt, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE)
+        frame = frame.reformat(
+            format=self._video.pix_fmt,
+            dst_colorspace=BT709,
+            dst_color_range=LIMITED_RANGE,
+            interpolation=EXACT_COLOURS,
+        )
         frame.time_base = self._time_base
         frame.pts = round(at / self._time_base)
         self._mux_audio_until(float(at))
