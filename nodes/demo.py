@@ -179,13 +179,15 @@ def draw_sheet(
         for image, each, touch in zip(source, masks(track), touches, strict=True)
     ]
     rows = [Row("source", source), Row("what moves, and how the two touch", overlay), Row("VACE control", control)]
+    legend = f"  ({OBJECT}: green where the source has it too, blue missing, red too much)"
     for case, outcome, images in zip(cases, outcomes, generated, strict=True):
         where = track.index(OBJECT), outcome.track.index(OBJECT)
         compared = [
             draw_difference(image, expected[where[0]], is_at[where[1]])
             for image, expected, is_at in zip(images, masks(track), masks(outcome.track), strict=True)
         ]
-        rows.append(Row(f"{case.words}: {outcome.report['verdict']}", compared))
+        rows.append(Row(f"{case.words}: {outcome.report['verdict']}{legend}", compared))
+        legend = ""
     return contact_sheet(rows, [f"frame {t}" for t in SHEET_FRAMES], cell_width=260)
 
 
