@@ -25,7 +25,7 @@ from .media.sheet import Row, contact_sheet
 from .media.stills import write_image
 from .media.track import Track
 from .media.writer import VideoWriter
-from .validation.chart import save_chart
+from .validation.chart import render_chart, save_chart
 from .validation.region import jaccard
 from .validation.report import judge, rule_for
 from .validation.validate import measure, validate
@@ -69,7 +69,7 @@ def run_demo(out: str | Path) -> dict[str, Any]:
 
     Args:
         out: a new or empty folder. It gets the clips, the physics folder, the control video, a report and a chart for
-            every restyled clip, `contact_sheet.png`, `timeline.png`, `overlay.mp4` and `demo.json`.
+            every restyled clip, `contact_sheet.png`, `charts.png`, `timeline.png`, `overlay.mp4` and `demo.json`.
 
     Returns:
         What demo.json holds; "table" is text for people, "as_expected" is True when every verdict is right.
@@ -106,6 +106,7 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         write_preview(out / "overlay.mp4", clip, found.track, found.relations.to_dict())
         clips = [clip, open_clip(out / "control" / "control.mp4"), *generated]
         write_image(out / "contact_sheet.png", draw_sheet(clips, found, cases, outcomes))
+        write_image(out / "charts.png", np.vstack([render_chart(outcome.report) for outcome in outcomes]))
         write_image(out / "timeline.png", draw_timeline(found.relations, truths))
     agreement = {label: float(jaccard(found.track, truth, label).mean()) for label in LABELS}
     data: dict[str, Any] = {
