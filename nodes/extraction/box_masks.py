@@ -72,7 +72,8 @@ def _segment(image: np.ndarray, box: Box, rivals: np.ndarray, used: np.ndarray) 
     labels = np.where(inside, cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
     labels[likely] = cv2.GC_PR_FGD
     cv2.setRNGSeed(0)
-    cv2.grabCut(crop, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(crop, labels, (0, 0, 0, 0), *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
     found = (labels == cv2.GC_PR_FGD) & inside
     if found.sum() < LEAST_SHARE * inside.sum():
         found = likely

@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -169,6 +170,7 @@ def test_what_does_not_belong_together_is_refused():
     assert "ends after 5" in message(ConditioningError, clip, scene(frames=9)[1], plan_control((64, 96), 9), ("board",))
     assert "pose" in message(ConditioningError, clip, track, plan, ("board",), pose=scene((96, 128))[0])
     assert "-1" in message(ConditioningError, clip, track, plan, ("board",), grow=-1)
+    bad: dict[str, Any]
     for bad in ({"frames": 0}, {"frames": 5, "width": 8, "height": 64}, {"frames": 5, "fit": "loop"}):
         with pytest.raises(ConditioningError):
             plan_control((64, 96), **bad)
@@ -194,7 +196,7 @@ def test_the_folder_holds_what_was_made(tmp_path):
     assert video.count() == matte.count() == 9 and video.rate == 16
     for index, (image, mask) in enumerate(made):
         png = cv2.imread(str(tmp_path / "out" / "masks" / f"{index:05d}.png"), cv2.IMREAD_UNCHANGED)
-        assert np.array_equal(png, mask.astype(np.uint8) * 255)
+        assert png is not None and np.array_equal(png, mask.astype(np.uint8) * 255)
         inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         assert np.abs(video.frame(index).image[inside].astype(int) - GREY).max() <= 8  # H.264 is lossy
         assert np.abs(video.frame(index).image.astype(int) - image).mean() < 3

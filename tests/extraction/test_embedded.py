@@ -209,6 +209,30 @@ def test_object_without_a_start_mask_is_taken_up_through_a_box():
     assert iou(tracker.step(image)[0][0], truth) > 0.7
 
 
+def test_follows_a_ball_of_a_few_pixels():
+    tracker = None
+    for t in range(15):
+        image = background(pan=t)
+        truth = np.zeros((H, W), np.uint8)
+        cv2.circle(truth, (30 + 4 * t, 50 + t), 3, 1, -1)
+        image[truth > 0] = (220, 40, 40)
+        if tracker is None:
+            tracker = EmbeddedTracker(image, truth[None] > 0)
+            continue
+        masks, _ = tracker.step(image)
+        assert iou(masks[0], truth > 0) > 0.5, t
+
+
+def test_large_frames_are_worked_on_small():
+    image = cv2.resize(background(), (1600, 960), interpolation=cv2.INTER_CUBIC)
+    truth = np.zeros((960, 1600), bool)
+    truth[300:700, 500:900] = True
+    image[truth] = (200, 60, 50)
+    masks, _ = EmbeddedTracker(image, truth[None]).step(image)
+    assert masks.shape == (1, 960, 1600)
+    assert iou(masks[0], truth) > 0.95
+
+
 def test_box_gates_the_mask():
     image = background()
     truth = paste(image, SPRITE, 60, 40)

@@ -107,8 +107,10 @@ def test_other_objects_are_carried_elsewhere(wanted, label, place, size):
     frames = []
     for t in range(FRAMES):
         x = 200 + 30 * t
-        frames.append([seen("person", x, 400, 80, 200), seen(label, x + place[0], 400 + place[1], *size, 0.6)])
-        frames[-1].append(seen(label, 1000, 100, *size, 0.9))
+        frames.append(
+            [seen("person", x, 400, 80, 200), seen(label, x + place[0], 400 + place[1], size[0], size[1], 0.6)]
+        )
+        frames[-1].append(seen(label, 1000, 100, size[0], size[1], 0.9))
     found = pair(frames, wanted, SIZE, still_camera())
     assert found.object is not None and found.score > 0.5
     assert found.object.centre[0] - found.person.centre[0] == place[0]

@@ -1,6 +1,7 @@
 """The synthetic scene: its truth agrees with what it draws, and faults change only what they say."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from physics_preserver.nodes.media import scenery
 from physics_preserver.nodes.media.figure import GRAVITY
 from physics_preserver.nodes.media.scene import LABELS, PICTURE_M, POP, Scene
 
-SMALL = {"width": 320, "height": 180}
+SMALL: dict[str, Any] = {"width": 320, "height": 180}
 PERSON, BOARD = (LABELS.index(label) for label in ("person", "skateboard"))
 
 

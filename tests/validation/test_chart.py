@@ -16,7 +16,7 @@ def report_of(scores: np.ndarray, frames: int | None = None):
     return build("board", {"board": Measures(scores, scores, seen, seen)}, rule_for(), about, about)
 
 
-def pixels(image: np.ndarray, colour, tolerance=12) -> tuple[np.ndarray, np.ndarray]:
+def pixels(image: np.ndarray, colour, tolerance=12) -> tuple[np.ndarray, ...]:
     return np.nonzero((np.abs(image.astype(int) - colour) <= tolerance).all(axis=2))
 
 
