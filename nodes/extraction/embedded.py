@@ -45,6 +45,8 @@ SCENE_SIGMA = 24.0
 SURE, LOST, FOUND, FOUND_IN_BOX = 0.9, 0.8, 0.8, 0.5
 # A detector's box keeps the mask inside it, with this margin on each side.
 BOX_MARGIN = 0.13
+# Below this an object has hardly a core, px.
+SMALL = 400
 # Specks below this are dropped, px, unless the object itself is about as small.
 SPECK = 15
 # Places tried for each lost object.
@@ -243,7 +245,9 @@ class EmbeddedTracker:
             )
             followed.append(n)
             evidence.append(total)
-            priors.append(prior > 0)
+            # Optical flow overlooks a small thing that moves by its own size; then it may be found beside the prior.
+            small = np.count_nonzero(prior) < SMALL
+            priors.append((cv2.dilate(prior, np.ones((CORE, CORE), np.uint8)) if small else prior) > 0)
             levels.append(level)
         if not followed:
             return

@@ -1,6 +1,6 @@
 """Overlay and contact sheet: objects are marked where they are, everything else stays."""
 
-from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -30,9 +30,14 @@ def test_tints_inside_and_leaves_the_rest(image, masks):
     assert np.array_equal(drawn[:, :80], image[:, :80]) and np.array_equal(drawn[200:], image[200:])
 
 
+class Told(NamedTuple):
+    contact: bool
+    airborne: bool
+
+
 def test_badges_follow_the_relation(image, masks):
     shown = [
-        draw_overlay(image, masks, ("a", "b"), SimpleNamespace(contact=contact, airborne=airborne))
+        draw_overlay(image, masks, ("a", "b"), Told(contact, airborne))
         for contact, airborne in ((True, False), (False, True))
     ]
     plain = draw_overlay(image, masks, ("a", "b"))
