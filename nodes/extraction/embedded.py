@@ -154,11 +154,12 @@ class EmbeddedTracker:
             raise ValueError(f"boxes must have one entry for each of the {count} objects, got {len(boxes)}")
         thumb = self._thumbnail(image)
         masks, scores = np.zeros((count, *self.size), bool), np.zeros(count, np.float32)
-        if not _is_cut(self._thumb, thumb):
+        cut = _is_cut(self._thumb, thumb)
+        if not cut:
             for box, members in self._groups():
                 self._follow(image, window_around(box, self.size, BUDGET), members, boxes, masks, scores)
         for n in range(count):
-            if not masks[n].any():
+            if not masks[n].any() and (boxes[n] is not None or not cut):
                 masks[n], scores[n] = self._look_for(n, image, boxes[n], np.logical_not(masks.any(0)))
         for thing, mask in zip(self._objects, masks, strict=True):
             thing.moved_to(mask.copy())
@@ -286,7 +287,7 @@ class EmbeddedTracker:
             window = window_around(bounds(mask), self.size, BUDGET)
             likeness = thing.compare(count_colours(self._colours(window.crop(image))[window.crop_mask(mask) > 0.5]))
             return (mask, 0.5 * min(likeness, 1.0)) if likeness >= FOUND_IN_BOX else nothing
-        if thing.memory is None or thing.missing == 0:
+        if thing.memory is None:
             return nothing
         window = self._whole
         colours = self._colours(window.crop(image))
