@@ -39,7 +39,7 @@ def contact_sheet(rows: Sequence[Row], captions: Sequence[str], cell_width: int 
     if not shown or any(len(row.images) != len(captions) for row in rows):
         raise ValueError(f"a sheet needs images and {len(captions)} of them (one per caption) in every row")
     cell_height = round(cell_width * shown[0].shape[0] / shown[0].shape[1])
-    line = max(18, cell_width // 13)
+    line = int(np.clip(cell_width // 13, 18, 28))
     width = gap + len(captions) * (cell_width + gap)
     page = np.full((line + gap + len(rows) * (line + cell_height + gap), width, 3), PAGE, np.uint8)
     for column, caption in enumerate(captions):
