@@ -287,9 +287,10 @@ class EmbeddedTracker:
             window = window_around(bounds(mask), self.size, BUDGET)
             likeness = thing.compare(count_colours(self._colours(window.crop(image))[window.crop_mask(mask) > 0.5]))
             return (mask, 0.5 * min(likeness, 1.0)) if likeness >= FOUND_IN_BOX else nothing
-        if thing.memory is None:
-            return nothing
         window = self._whole
+        # What has just gone is mostly hidden, and another thing would be found; flow may just have missed a small one.
+        if thing.memory is None or (thing.missing == 0 and thing.area * float(window.scale.prod()) > SMALL):
+            return nothing
         colours = self._colours(window.crop(image))
         likely = sigmoid(2 * thing.memory.table_against(count_colours(colours)))[colours]
         likely[window.crop_mask(free) < 0.5] = 0
