@@ -27,7 +27,7 @@ PICTURE_M = 2.8  # height of the picture
 BELOW_M = 0.32  # of it under the ground line
 POP, POLE = 0.4, 0.79  # share of the clip before the pop, and before the rider is behind the pole
 START, END = 0.28, 0.64  # where in the picture's width the rider rolls, first and last frame
-POLE_WIDTH_M = 0.15
+POLE_WIDTH_M = 0.1
 DECOY_AHEAD_M, DECOY_LEAN = 1.75, np.deg2rad(72)
 SHUTTER = 0.5  # share of the frame interval, a film camera's 180 degrees
 CONTACT = 0.01  # person heights, as CHOIS (Li et al. 2024) has 2 cm for a person
@@ -225,9 +225,9 @@ class Scene(Clip):
     def _pole(self) -> Part:
         half, bottom, top = POLE_WIDTH_M / 2, -0.22, PICTURE_M + 0.2
         x = self._pole_x
-        shaft = [(x - half, top), (x + half, top), (x + half, 0.1), (x + 1.7 * half, 0.06)]
+        shaft = [(x - half, top), (x + half, top), (x + half, -0.11), (x + 1.7 * half, -0.14)]
         outline = np.array(
-            [*shaft, (x + 1.7 * half, bottom), (x - 1.7 * half, bottom), (x - 1.7 * half, 0.06), (x - half, 0.1)]
+            [*shaft, (x + 1.7 * half, bottom), (x - 1.7 * half, bottom), (x - 1.7 * half, -0.14), (x - half, -0.11)]
         )
         frame = np.array([[0, 3.4 * half, x - 1.7 * half], [bottom - top, 0, top]])
         return Part("pole", "pole", outline, frame)
