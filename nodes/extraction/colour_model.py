@@ -27,12 +27,13 @@ _BLUR = np.array([0.25, 0.5, 0.25], np.float32)
 
 def llr(fg: np.ndarray, bg: np.ndarray, floor: float, limit: float = LIMIT) -> np.ndarray:
     """log(fg / bg) of two float32 arrays of frequencies, with `floor` added to both, within +-limit."""
-    return np.clip(cv2.log((fg + floor) / (bg + floor)), -limit, limit)
+    ratio = (fg + floor) / (bg + floor)
+    return np.clip(cv2.log(ratio).reshape(ratio.shape), -limit, limit)  # OpenCV 4 makes a column of a vector
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)) of a float32 array."""
-    return 1.0 / (1.0 + cv2.exp(-x))
+    return 1.0 / (1.0 + cv2.exp(-x).reshape(x.shape))
 
 
 class Palette:

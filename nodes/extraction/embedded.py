@@ -13,7 +13,7 @@ from .colour_model import ColourMemory, LocalColour, Palette, count_colours, sig
 from .detection import Box
 from .flow import Window, grid, layer_motion, round_trip_error, sample, window_around
 from .layers import LayerEvidence, Scene, background_levels, object_levels, pair_levels
-from .outline import bounds, keep_components, refine_outline, signed_distance
+from .outline import bounds, keep_components, refine_outline, signed_distance, without_lines
 
 __all__ = ["NAME", "VERSION", "Box", "EmbeddedTracker", "mask_from_box"]
 
@@ -37,12 +37,17 @@ SHAPE_LIMIT = 2.0
 CELL = 32
 # An object's motion is read this far inside its outline, px, and where flow there and back agree to this, px.
 CORE = 13
+# Beyond this distance from where it was expected, px, an object may only grow in parts that are no lines, or that move
+# as it does: a kerb or a skyline of its colour leads away from it.
+FREE_GROWTH = 2.0
 ROUND_TRIP = 1.5
 OBJECT_SIGMA = 8.0
 SCENE_SIGMA = 24.0
 # Likeness of a mask's colours to the object's, against its usual likeness: below the first it is not learned from,
 # below the second it is another thing and the object is lost; found again from the third, in a box from the fourth.
 SURE, LOST, FOUND, FOUND_IN_BOX = 0.9, 0.8, 0.8, 0.5
+# A mask has leaked when it fills its box so many times as much as it used to.
+LEAKING = 1.25
 # A detector's box keeps the mask inside it, with this margin on each side.
 BOX_MARGIN = 0.13
 # Below this an object has hardly a core, px.
@@ -72,6 +77,8 @@ class _Object:
     likeness: float = 1.0
     usual_likeness: float | None = None
     missing: int = 0
+    boxed: bool = False
+    usual_fill: float = 0.0
 
     def moved_to(self, mask: np.ndarray) -> None:
         """Take the mask of a new frame, bool [H, W]."""
@@ -135,7 +142,8 @@ class EmbeddedTracker:
         Args:
             image: RGB uint8 [H, W, 3], of the size the tracker started with.
             boxes: for each object where a detector sees it on this frame, (x1, y1, x2, y2) px, or None. A mask is kept
-                inside its box, and a lost object is looked for there.
+                inside its box. An object that ever had a box is found again only in a box, where it also takes back
+                the pixels that another object has taken meanwhile.
 
         Returns:
             masks: bool [N, H, W], never overlapping; empty for a lost object.
@@ -158,9 +166,15 @@ class EmbeddedTracker:
         if not cut:
             for box, members in self._groups():
                 self._follow(image, window_around(box, self.size, BUDGET), members, boxes, masks, scores)
-        for n in range(count):
-            if not masks[n].any() and (boxes[n] is not None or not cut):
-                masks[n], scores[n] = self._look_for(n, image, boxes[n], np.logical_not(masks.any(0)))
+        for n, (thing, box) in enumerate(zip(self._objects, boxes, strict=True)):
+            if box is not None:
+                thing.boxed = True
+                if masks[n].any():
+                    self._tighten(n, image, box, masks)
+                else:
+                    scores[n] = self._take_from_box(n, image, box, masks)
+            elif not (masks[n].any() or thing.boxed or cut):
+                masks[n], scores[n] = self._look_for(n, image, np.logical_not(masks.any(0)))
         for thing, mask in zip(self._objects, masks, strict=True):
             thing.moved_to(mask.copy())
         self._image, self._thumb = image, thumb
@@ -220,7 +234,7 @@ class EmbeddedTracker:
         scene = Scene.seen(before, union, window, self._objects[members[0]].scene).moved(scene_motion)
         scene_levels = background_levels(now, scene, backward, scene_motion)
 
-        followed, evidence, priors, levels = [], [], [], []
+        followed, evidence, priors, levels, granted = [], [], [], [], []
         for i, n in enumerate(members):
             thing = self._objects[n]
             fg, bg = local.totals[i]
@@ -238,11 +252,12 @@ class EmbeddedTracker:
             seen = np.abs(sigmoid(local.look_up(i, colours_before, here)) - hard[i])
             local_trust = np.clip(1 - 2.5 * cv2.blur(seen, (15, 15)), 0, 1).astype(np.float32)
             table = thing.memory.table()
+            moving = thing.layers.judge(level, prior, signed)
             total = (
                 SHAPE * np.clip(signed / SHAPE_STEP, -SHAPE_LIMIT, SHAPE_LIMIT)
                 + LOCAL * local.look_up(i, colours, here + backward) * sample(local_trust, here + backward)
                 + MEMORY * table[colours] * _agreement(sigmoid(table)[colours_before], hard[i])
-                + MOTION * thing.layers.judge(level, prior, signed)
+                + MOTION * moving
             )
             followed.append(n)
             evidence.append(total)
@@ -250,6 +265,7 @@ class EmbeddedTracker:
             small = np.count_nonzero(prior) < SMALL
             priors.append((cv2.dilate(prior, np.ones((CORE, CORE), np.uint8)) if small else prior) > 0)
             levels.append(level)
+            granted.append((signed > -FREE_GROWTH) | (moving > 0))
         if not followed:
             return
 
@@ -257,7 +273,7 @@ class EmbeddedTracker:
         for i, n in enumerate(followed):
             thing = self._objects[n]
             least = min(SPECK, 0.3 * thing.area * float(window.scale.prod()))
-            mask = keep_components((evidence[i] > 0) & (best == i), priors[i], least)
+            mask = keep_components(without_lines((evidence[i] > 0) & (best == i), granted[i]), priors[i], least)
             if not mask.any():
                 continue
             counts = count_colours(colours[mask])
@@ -276,17 +292,39 @@ class EmbeddedTracker:
             window.view(masks[n])[:] = window.enlarge(refine_outline(now, mask)) & allowed
             scores[n] = min(1.0, float(sigmoid(evidence[i][mask]).mean()) * min(thing.likeness, 1.0) ** 0.5)
 
-    def _look_for(self, n: int, image: np.ndarray, box: Box | None, free: np.ndarray) -> tuple[np.ndarray, float]:
+    def _take_from_box(self, n: int, image: np.ndarray, box: Box, masks: np.ndarray) -> float:
+        """Score of a lost object in its box; its mask is written into `masks` and taken from the others."""
+        rivals = [bounds(mask) for k, mask in enumerate(masks) if k != n and mask.any()]
+        mask = masks_from_boxes(image, [box, *rivals])[0]
+        if not mask.any():
+            return 0.0
+        window = window_around(bounds(mask), self.size, BUDGET)
+        colours = self._colours(window.crop(image))
+        thing = self._objects[n]
+        likeness = thing.compare(count_colours(colours[window.crop_mask(mask) > 0.5]))
+        if likeness < FOUND_IN_BOX:
+            # The detector knows it by its kind; the colours were learned from a wrong mask, or the light is another.
+            self._objects[n] = _Object(thing.mask, boxed=True, missing=thing.missing)
+        masks &= ~mask
+        masks[n] = mask
+        return 0.5 * min(likeness, 1.0)
+
+    def _tighten(self, n: int, image: np.ndarray, box: Box, masks: np.ndarray) -> None:
+        """Cut a mask that fills its box as the object never did: it has leaked into what lies around the object."""
+        thing = self._objects[n]
+        fill = np.count_nonzero(masks[n]) / max(1.0, (box[2] - box[0]) * (box[3] - box[1]))
+        if thing.usual_fill and fill > LEAKING * thing.usual_fill:
+            rivals = [bounds(mask) for k, mask in enumerate(masks) if k != n and mask.any()]
+            tight = masks[n] & masks_from_boxes(image, [box, *rivals])[0]
+            if np.count_nonzero(tight) > 0.3 * np.count_nonzero(masks[n]):
+                masks[n] = tight
+        else:
+            thing.usual_fill = 0.9 * (thing.usual_fill or fill) + 0.1 * fill
+
+    def _look_for(self, n: int, image: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, float]:
         """Mask, bool [H, W], and score of a lost object where `free`, bool [H, W], allows; empty when not found."""
         thing = self._objects[n]
         nothing = np.zeros(self.size, bool), 0.0
-        if box is not None:
-            mask = masks_from_boxes(image, [box], np.logical_not(free))[0] & free
-            if not mask.any():
-                return nothing
-            window = window_around(bounds(mask), self.size, BUDGET)
-            likeness = thing.compare(count_colours(self._colours(window.crop(image))[window.crop_mask(mask) > 0.5]))
-            return (mask, 0.5 * min(likeness, 1.0)) if likeness >= FOUND_IN_BOX else nothing
         window = self._whole
         # What has just gone is mostly hidden, and another thing would be found; flow may just have missed a small one.
         if thing.memory is None or (thing.missing == 0 and thing.area * float(window.scale.prod()) > SMALL):

@@ -259,3 +259,39 @@ def test_wrong_input_is_named():
         tracker.step(image[:-2])
     with pytest.raises(ValueError, match="boxes"):
         tracker.step(image, [None, None])
+
+
+def _scene_with_two(x: int, board: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """A tall blue figure at x and, at its feet, a red board; their true masks."""
+    image = np.random.default_rng(7).integers(90, 130, (160, 240, 3), np.uint8)
+    masks = np.zeros((2, 160, 240), bool)
+    masks[0, 40:110, x : x + 24] = True
+    masks[1, 112:122, x - 12 : x + 36] = board
+    texture = np.random.default_rng(8).integers(0, 50, (160, 240, 1), np.uint8)
+    for mask, colour in zip(masks, ((30, 40, 190), (190, 40, 30)), strict=True):
+        image[mask] = (np.array(colour, np.uint8) + texture)[mask]
+    return image, masks
+
+
+def test_a_boxed_object_comes_back_only_in_a_box():
+    image, masks = _scene_with_two(60)
+    tracker = EmbeddedTracker(image, masks)
+    board = (48.0, 112.0, 96.0, 122.0)
+    tracker.step(image, [None, board])
+    gone, _ = _scene_with_two(60, board=False)
+    for _ in range(3):
+        lost, scores = tracker.step(gone, [None, None])
+    assert not lost[1].any() and scores[1] == 0
+    still_lost, _ = tracker.step(image, [None, None])
+    assert not still_lost[1].any(), "the detector did not see it, yet it was found"
+    back, scores = tracker.step(image, [None, board])
+    assert iou(back[1], masks[1]) > 0.8 and 0 < scores[1] <= 0.5
+
+
+def test_a_box_takes_pixels_back_from_another_object():
+    image, masks = _scene_with_two(60)
+    swallowed = np.array([masks.any(0), np.zeros_like(masks[1])])
+    tracker = EmbeddedTracker(image, swallowed)
+    found, _ = tracker.step(image, [None, (48.0, 112.0, 96.0, 122.0)])
+    assert iou(found[1], masks[1]) > 0.8
+    assert not (found[0] & found[1]).any() and not (found[0] & masks[1]).sum() > 0.2 * masks[1].sum()
