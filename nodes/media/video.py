@@ -23,6 +23,9 @@ DURATION_SLACK_S = 0.5
 # libswscale's SWS_BILINEAR, SWS_ACCURATE_RND and SWS_FULL_CHR_H_INT: without the latter two every pixel comes out
 # about one grey level too dark.
 EXACT_COLOURS = 0x2 | 0x40000 | 0x2000
+# ComfyUI may still have PyAV 16, which converts all footage by BT.601; HD is BT.709.
+BT709 = 1
+HONOURS_MATRIX = int(av.__version__.split(".")[0]) >= 17
 
 
 class VideoClip(Clip):
@@ -61,6 +64,8 @@ class VideoClip(Clip):
             stream = self._stream(container)
             self.rate = Fraction(stream.average_rate or stream.guessed_rate or stream.base_rate or 1)
             self.time_base = Fraction(stream.time_base or 1 / self.rate)
+            if stream.codec_context.colorspace == BT709 and not HONOURS_MATRIX:
+                self.warnings.append(f"PyAV {av.__version__} gets BT.709 colours slightly wrong: pip install -U av")
             duration = _claimed_duration(stream)
             self._claimed = stream.frames or (round(duration * self.rate) if duration else None)
         first = next(self.read(), None)
