@@ -21,7 +21,7 @@ UNUSABLE_ERRORS = (ClipError, OnnxRuntimeError, ValueError, KeyError, IndexError
 EXIT_CODES = """\
 exit codes:
   0    done; for validate: the physics survived
-  1    validate: the physics did not survive
+  1    validate: the physics did not survive; demo: a verdict was not as expected
   2    validate: it could not be judged
   3    the input or the arguments can't be used (the reason is on stderr)
   130  interrupted; nothing half-written is left behind

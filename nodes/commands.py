@@ -116,7 +116,7 @@ def demo(options: Namespace) -> Result:
 
     require_free(options.out)
     data = run_demo(options.out)
-    return Result(data, data["table"])
+    return Result(data, data["table"], 0 if data["as_expected"] else 1)
 
 
 # What each back end is for, by the package that brings it.
