@@ -35,6 +35,9 @@ def pytest_terminal_summary(terminalreporter) -> None:
         reports = {kind: _of(terminalreporter.stats.get(kind, []), folder) for kind in ("passed", "failed", "skipped")}
         ran = len(reports["passed"]) + len(reports["failed"])
         reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in reports["skipped"]}
+        if not any(reports.values()):
+            terminalreporter.write_line(f"{folder} ({need}): there are no such tests yet")
+            continue
         why = f", {len(reports['skipped'])} skipped: {'; '.join(sorted(reasons))}" if reasons else ""
         terminalreporter.write_line(f"{folder} ({need}): {ran} ran{why}")
 

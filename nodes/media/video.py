@@ -171,7 +171,9 @@ class VideoClip(Clip):
         frames = "" if good is None else f" after {good} frame{'' if good == 1 else 's'}"
         message = f"{self.name} breaks off{frames}{'' if end is None else f' at {end:.2f} s'}: {problem}"
         if good == 0 or not self._allow_truncated:
-            raise ClipError(message + ("" if good == 0 else "; the frames before can be read if you allow that"))
+            raise ClipError(
+                message + ("" if good == 0 else "; --allow-truncated (allow_truncated) reads the frames before")
+            )
         if good is not None and message not in self.warnings:
             self.warnings.append(message)
 
@@ -189,8 +191,8 @@ class VideoClip(Clip):
         for stream in container.streams.video:
             if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no video
                 return stream
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise ClipError(f"{self.name} has no video stream, only {kinds}")
+        kinds = ", ".join(sorted({stream.type for stream in container.streams}))
+        raise ClipError(f"{self.name} has no video stream{f', only {kinds}' if kinds else ' and no other'}")
 
 
 def _require_file(path: Path) -> None:
