@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import host
-from .extraction.extract import Extraction, person_and_object
+from .extraction.extract import Extraction, labels_of
 from .extraction.extract import extract as run_extraction
 from .extraction.onnx_runtime import installed_runtime
 from .extraction.subjects import find_detector, in_words, open_detector
@@ -75,8 +75,7 @@ def condition(options: Namespace) -> Result:
 
     physics = read_physics(options.physics)
     track = physics.track
-    roles = person_and_object(track.labels) or (*track.labels[:1], *track.labels[:1])
-    repaint = {"person": roles[:1], "object": roles[1:], "both": track.labels}[options.repaint]
+    repaint = labels_of(track.labels, options.repaint)
     plan = plan_control(track.clip_size, len(track), options.width, options.height, options.length)
     data = write_control(options.out, physics.clip(), track, plan, repaint, options.grow)
     lines = [f"{plan.length} frames of {plan.width}x{plan.height}, repainting {' and '.join(repaint)}", *plan.notes]
