@@ -85,6 +85,12 @@ Detector = Callable[[np.ndarray], list[Detection]]
 """image uint8 [H, W, 3] RGB -> the detections of that frame, best score first."""
 
 
+def describe_detector(detector: Detector) -> str:
+    """What a detector is and runs on, in a sentence or two, as far as it says so itself."""
+    describe = getattr(detector, "describe", None)
+    return describe() if describe else "a detector of the caller's own"
+
+
 def same_class(label: str) -> str:
     """The detector's class name behind a user's word: "bike" -> "bicycle"; an unknown word stays as it is."""
     plain = " ".join(label.strip().lower().replace("_", " ").split())

@@ -15,11 +15,6 @@ from .flow import Window, grid, layer_motion, round_trip_error, sample, window_a
 from .layers import LayerEvidence, Scene, background_levels, object_levels, pair_levels
 from .outline import bounds, keep_components, refine_outline, signed_distance, without_lines
 
-__all__ = ["NAME", "VERSION", "Box", "EmbeddedTracker", "mask_from_box"]
-
-NAME = "embedded"
-VERSION = "1"
-
 # Working size of the window around an object, px, whatever the frame's size: a quarter of 854x480. The distances
 # below are in working px. All were chosen on five DAVIS sequences, forward and backward (tests/benchmarks/
 # davis_tracker.py), where most single changes move the mean J by no more than .02; a third less MEMORY costs .06 and
@@ -349,14 +344,6 @@ class EmbeddedTracker:
         mask = np.zeros(self.size, bool)
         window.view(mask)[:] = window.enlarge(found)
         return mask & free, 0.5 * min(best, 1.0)
-
-
-def mask_from_box(image: np.ndarray, box: Box) -> np.ndarray:
-    """bool [H, W]: the object that a box, (x1, y1, x2, y2) px, was drawn around on an RGB image, uint8 [H, W, 3].
-
-    Empty outside the box; the whole box where nothing in it differs from what surrounds it.
-    """
-    return masks_from_boxes(image, [box])[0]
 
 
 def _exclusive(masks: np.ndarray) -> np.ndarray:

@@ -46,6 +46,10 @@ class MotionDetector:
         self._before = here
         return _detections(_both_sides(before, here, None), (image.shape[0], image.shape[1]))
 
+    def describe(self) -> str:
+        """One sentence for a report."""
+        return "Motion against the background: proposals, nothing is recognised."
+
     def over(self, images: Iterable[np.ndarray]) -> list[list[Detection]]:
         """The persistent moving things of a run of frames; every frame is compared with both its neighbours.
 

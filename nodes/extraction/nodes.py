@@ -72,11 +72,13 @@ class DetectSubjects(io.ComfyNode):
     @classmethod
     def execute(cls, clip: Any, detector: str, object: str, frames: int) -> io.NodeOutput:
         from ..media.open import open_clip
+        from .detection import describe_detector
         from .subjects import anchor_boxes, find_subjects, in_words, open_detector
 
         finder = open_detector(None if detector == MOTION else host.find_model("detection", detector))
         found = find_subjects(open_clip(clip), finder, object.split(","), frames)
-        return io.NodeOutput(anchor_boxes(found), found.anchor, found.to_dict(), in_words(found))
+        words = f"{in_words(found)}\n{describe_detector(finder)}"
+        return io.NodeOutput(anchor_boxes(found), found.anchor, found.to_dict(), words)
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:

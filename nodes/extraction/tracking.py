@@ -13,8 +13,8 @@ from ..host import progress
 from ..media.clip import Clip, Frame
 from ..media.track import Track, TrackBuilder
 from .box_masks import masks_from_boxes
-from .detection import COCO_CLASSES, Box, Detection, Detector, same_class
-from .embedded import NAME, EmbeddedTracker
+from .detection import COCO_CLASSES, Box, Detection, Detector, describe_detector, same_class
+from .embedded import EmbeddedTracker
 from .gate import DetectionGate
 
 
@@ -74,11 +74,13 @@ def track(
     labels = tuple(prompt.label for prompt in prompts)
     seen = np.ones(len(labels), np.float32)
     named = any(same_class(label) in COCO_CLASSES for label in labels)
-    follow = _Follower(TRACKERS[tracker], first, labels, masks, detector if named else None)
+    guide = detector if named else None
+    follow = _Follower(TRACKERS[tracker], first, labels, masks, guide)
     total = clip.expected_count()
+    made_by = tracker if guide is None else f"{tracker}, guided by {describe_detector(guide)}"
 
     def builder() -> TrackBuilder:
-        return TrackBuilder(labels, (clip.height, clip.width), clip.rate, clip.name, NAME)
+        return TrackBuilder(labels, (clip.height, clip.width), clip.rate, clip.name, made_by)
 
     before = builder()
     for frame in progress(follow(clip.backwards(anchor - 1)), anchor, "tracking back"):
@@ -91,6 +93,8 @@ def track(
     rest = None if total is None else max(0, total - anchor - 1)
     for frame in progress(follow(clip.read(anchor + 1)), rest, "tracking"):
         whole.append(*frame)
+    if detector is not None and guide is None:
+        whole.warnings.append(f"the detector was not used: it names none of {', '.join(labels)}")
     return whole.finish()
 
 

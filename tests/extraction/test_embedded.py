@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from physics_preserver.nodes.extraction.embedded import EmbeddedTracker, mask_from_box
+from physics_preserver.nodes.extraction.embedded import EmbeddedTracker
 
 H, W = 120, 200
 
@@ -239,15 +239,6 @@ def test_box_gates_the_mask():
     masks, _ = EmbeddedTracker(image, truth[None]).step(image, [(60.0, 40.0, 80.0, 80.0)])
     assert not masks[0][:, 84:].any()
     assert masks[0][:, 60:80].sum() > 400
-
-
-def test_mask_from_box_finds_the_square():
-    image = background()
-    truth = paste(image, SPRITE, 60, 40)
-    mask = mask_from_box(image, (56.0, 36.0, 104.0, 84.0))
-    assert mask.shape == (H, W) and mask.dtype == bool
-    assert iou(mask, truth) > 0.8
-    assert not mask_from_box(image, (300.0, 300.0, 320.0, 320.0)).any()
 
 
 def test_wrong_input_is_named():
