@@ -18,6 +18,7 @@ LEAST_SHARE = 0.05  # of its box: a smaller result is a failure of the segmentat
 ITERATIONS = 3
 # A colour speaks for the object when it is this much more frequent in the box than around it.
 TELLING = float(np.log(1.5))
+FOREIGN = 1.5
 
 
 def masks_from_boxes(image: np.ndarray, boxes: Sequence[Box], taken: np.ndarray | None = None) -> np.ndarray:
@@ -75,6 +76,7 @@ def _segment(image: np.ndarray, box: Box, rivals: np.ndarray, used: np.ndarray) 
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(crop, labels, (0, 0, 0, 0), *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
     found = (labels == cv2.GC_PR_FGD) & inside
+    found &= ~_common(crop, found, around)
     if found.sum() < LEAST_SHARE * inside.sum():
         found = likely
     full = cv2.resize(found.astype(np.float32), (window.x1 - window.x0, window.y1 - window.y0)) > 0.5
@@ -101,6 +103,14 @@ def _likely(crop: np.ndarray, inside: np.ndarray, others: np.ndarray, around: np
         contested = likely & others
         likely &= ~(contested & (speaks_for(own if own.sum() > 30 else inside, rival) < 0))
     return likely
+
+
+def _common(crop: np.ndarray, found: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """bool [h, w]: colours that are FOREIGN times more frequent around an object than on it: gaps, not the object."""
+    lab = cv2.cvtColor(crop, cv2.COLOR_RGB2LAB)
+    colours = Palette(lab).index(lab)
+    ratio = llr(_histogram(colours, found), _histogram(colours, around), 1e-4)[colours]
+    return cv2.blur(ratio, (3, 3)) < -float(np.log(FOREIGN))
 
 
 def _histogram(colours: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -12,8 +12,11 @@ from .detection import PERSON, Box, Detection, accepted_labels, box_distance
 REACH = 0.6
 # ...but the reach grows by this share with every frame in which the object was not seen.
 REACH_GROWTH = 0.05
-# A lost object that belongs to a person is looked for within this many person heights of its box.
+# A person's object is also looked for within this many person heights of their box, whatever the tracker says: it may
+# have gone astray. Such a detection must be this sure, and one that continues the object goes before it by this much.
 NEAR_PERSON = 0.25
+SURE = 0.4
+ASTRAY = 0.5
 
 
 class DetectionGate:
@@ -58,10 +61,10 @@ class DetectionGate:
         reach = REACH * (1 + REACH_GROWTH * self._unseen[n])
         distance = _centre_distance(last, detection.box) / max(1.0, reach * _diagonal(last))
         holder = self._person(n)
-        if self._unseen[n] and holder is not None:
-            height = holder[3] - holder[1]
-            distance = min(distance, box_distance(holder, detection.box) / max(1.0, NEAR_PERSON * height))
-        return distance
+        if holder is None or not (self._unseen[n] or detection.score >= SURE):
+            return distance
+        beside = box_distance(holder, detection.box) / max(1.0, NEAR_PERSON * (holder[3] - holder[1]))
+        return min(distance, beside + (0.0 if self._unseen[n] else ASTRAY))
 
     def _person(self, n: int) -> Box | None:
         """Last box of the tracked person, for objects other than that person."""

@@ -43,3 +43,12 @@ def test_a_lost_board_is_found_again_at_the_feet_of_its_rider_and_not_elsewhere(
         gate.update(masks((100 + 15 * step, 50, 200 + 15 * step, 300), None))
     at_the_feet, on_the_wall = found("skateboard", 390, 300, 480, 330), found("skateboard", 100, 20, 130, 120)
     assert gate.boxes([on_the_wall, at_the_feet])[1] == at_the_feet.box
+
+
+def test_a_tracker_that_went_astray_is_called_back_to_the_rider():
+    gate = DetectionGate(LABELS, masks((100, 50, 200, 300), (450, 20, 550, 60)))
+    at_the_feet, unsure = found("skateboard", 100, 300, 200, 330), found("skateboard", 100, 300, 200, 330, score=0.2)
+    assert gate.boxes([at_the_feet])[1] == at_the_feet.box
+    assert gate.boxes([unsure])[1] is None
+    continuing = found("skateboard", 455, 20, 555, 60, score=0.5)
+    assert gate.boxes([at_the_feet, continuing])[1] == continuing.box
