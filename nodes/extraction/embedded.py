@@ -41,6 +41,8 @@ SCENE_SIGMA = 24.0
 # Likeness of a mask's colours to the object's, against its usual likeness: below the first it is not learned from,
 # below the second it is another thing and the object is lost; found again from the third, in a box from the fourth.
 SURE, LOST, FOUND, FOUND_IN_BOX = 0.9, 0.8, 0.8, 0.5
+# Frames after which an object's colours are no longer doubted.
+YOUNG = 24
 # A mask has leaked when it fills its box so many times as much as it used to.
 LEAKING = 1.25
 # A detector's box keeps the mask inside it, with this margin on each side.
@@ -73,6 +75,7 @@ class _Object:
     usual_likeness: float | None = None
     missing: int = 0
     boxed: bool = False
+    learned: int = 0
     usual_fill: float = 0.0
 
     def moved_to(self, mask: np.ndarray) -> None:
@@ -276,6 +279,7 @@ class EmbeddedTracker:
             if thing.likeness < LOST:
                 continue
             if thing.sure:
+                thing.learned += 1
                 thing.layers.learn(levels[i], mask)
                 usual = thing.likeness * (thing.usual_likeness or 1.0)
                 thing.usual_likeness = 0.9 * (thing.usual_likeness or usual) + 0.1 * usual
@@ -289,20 +293,28 @@ class EmbeddedTracker:
 
     def _take_from_box(self, n: int, image: np.ndarray, box: Box, masks: np.ndarray) -> float:
         """Score of a lost object in its box; its mask is written into `masks` and taken from the others."""
-        rivals = [bounds(mask) for k, mask in enumerate(masks) if k != n and mask.any()]
-        mask = masks_from_boxes(image, [box, *rivals])[0]
+        thing = self._objects[n]
+        others = [mask for k, mask in enumerate(masks) if k != n and mask.any()]
+        # Another object may have swallowed this one, or may just be of the same colour beside it.
+        found = [masks_from_boxes(image, [box, *map(bounds, others)])[0]]
+        if others:
+            found.append(masks_from_boxes(image, [box], np.logical_or.reduce(others))[0])
+        likeness, best = max((self._likeness(thing, image, mask), -k) for k, mask in enumerate(found))
+        if likeness < FOUND_IN_BOX:
+            if thing.learned >= YOUNG or not found[0].any():
+                return 0.0
+            # Hardly seen before: its colours were learned from a wrong mask, and the detector knows it by its kind.
+            best, self._objects[n] = 0, _Object(thing.mask, boxed=True, missing=thing.missing)
+        masks &= ~found[-best]
+        masks[n] = found[-best]
+        return 0.5 * min(likeness, 1.0)
+
+    def _likeness(self, thing: _Object, image: np.ndarray, mask: np.ndarray) -> float:
+        """How like the object's the colours in a mask are, bool [H, W]; 0 for an empty one."""
         if not mask.any():
             return 0.0
         window = window_around(bounds(mask), self.size, BUDGET)
-        colours = self._colours(window.crop(image))
-        thing = self._objects[n]
-        likeness = thing.compare(count_colours(colours[window.crop_mask(mask) > 0.5]))
-        if likeness < FOUND_IN_BOX:
-            # The detector knows it by its kind; the colours were learned from a wrong mask, or the light is another.
-            self._objects[n] = _Object(thing.mask, boxed=True, missing=thing.missing)
-        masks &= ~mask
-        masks[n] = mask
-        return 0.5 * min(likeness, 1.0)
+        return thing.compare(count_colours(self._colours(window.crop(image))[window.crop_mask(mask) > 0.5]))
 
     def _tighten(self, n: int, image: np.ndarray, box: Box, masks: np.ndarray) -> None:
         """Cut a mask that fills its box as the object never did: it has leaked into what lies around the object."""
