@@ -13,7 +13,7 @@ from .colour_model import ColourMemory, LocalColour, Palette, count_colours, sig
 from .detection import Box
 from .flow import Window, grid, layer_motion, round_trip_error, sample, window_around
 from .layers import LayerEvidence, Scene, background_levels, object_levels, pair_levels
-from .outline import bounds, keep_components, refine_outline, signed_distance, without_lines
+from .outline import bounds, keep_components, refine_outline, signed_distance
 
 # Working size of the window around an object, px, whatever the frame's size: a quarter of 854x480. The distances
 # below are in working px. All were chosen on five DAVIS sequences, forward and backward (tests/benchmarks/
@@ -32,9 +32,6 @@ SHAPE_LIMIT = 2.0
 CELL = 32
 # An object's motion is read this far inside its outline, px, and where flow there and back agree to this, px.
 CORE = 13
-# Beyond this distance from where it was expected, px, an object may only grow in parts that are no lines, or that move
-# as it does: a kerb or a skyline of its colour leads away from it.
-FREE_GROWTH = 2.0
 ROUND_TRIP = 1.5
 OBJECT_SIGMA = 8.0
 SCENE_SIGMA = 24.0
@@ -232,7 +229,7 @@ class EmbeddedTracker:
         scene = Scene.seen(before, union, window, self._objects[members[0]].scene).moved(scene_motion)
         scene_levels = background_levels(now, scene, backward, scene_motion)
 
-        followed, evidence, priors, levels, granted = [], [], [], [], []
+        followed, evidence, priors, levels = [], [], [], []
         for i, n in enumerate(members):
             thing = self._objects[n]
             fg, bg = local.totals[i]
@@ -250,12 +247,11 @@ class EmbeddedTracker:
             seen = np.abs(sigmoid(local.look_up(i, colours_before, here)) - hard[i])
             local_trust = np.clip(1 - 2.5 * cv2.blur(seen, (15, 15)), 0, 1).astype(np.float32)
             table = thing.memory.table()
-            moving = thing.layers.judge(level, prior, signed)
             total = (
                 SHAPE * np.clip(signed / SHAPE_STEP, -SHAPE_LIMIT, SHAPE_LIMIT)
                 + LOCAL * local.look_up(i, colours, here + backward) * sample(local_trust, here + backward)
                 + MEMORY * table[colours] * _agreement(sigmoid(table)[colours_before], hard[i])
-                + MOTION * moving
+                + MOTION * thing.layers.judge(level, prior, signed)
             )
             followed.append(n)
             evidence.append(total)
@@ -263,7 +259,6 @@ class EmbeddedTracker:
             small = np.count_nonzero(prior) < SMALL
             priors.append((cv2.dilate(prior, np.ones((CORE, CORE), np.uint8)) if small else prior) > 0)
             levels.append(level)
-            granted.append((signed > -FREE_GROWTH) | (moving > 0))
         if not followed:
             return
 
@@ -271,7 +266,7 @@ class EmbeddedTracker:
         for i, n in enumerate(followed):
             thing = self._objects[n]
             least = min(SPECK, 0.3 * thing.area * float(window.scale.prod()))
-            mask = keep_components(without_lines((evidence[i] > 0) & (best == i), granted[i]), priors[i], least)
+            mask = keep_components((evidence[i] > 0) & (best == i), priors[i], least)
             if not mask.any():
                 continue
             counts = count_colours(colours[mask])

@@ -10,8 +10,6 @@ from .colour_model import sigmoid
 # How far an outline may move, and how far around a pixel the colours of the two sides are measured, px.
 BAND = 2
 RADIUS = 8
-# Narrower parts than this are lines, px.
-THICK = 3
 
 
 def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -72,12 +70,6 @@ def refine_outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     out = np.zeros_like(mask)
     out[part] = (new | thin) & ~gap
     return out
-
-
-def without_lines(mask: np.ndarray, granted: np.ndarray) -> np.ndarray:
-    """A mask, bool [h, w], without its lines outside `granted`, bool [h, w]."""
-    thick = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((THICK, THICK), np.uint8)) > 0
-    return mask & (thick | granted)
 
 
 def keep_components(mask: np.ndarray, where: np.ndarray, least: float) -> np.ndarray:
