@@ -181,8 +181,7 @@ class VideoClip(Clip):
         source = self._source
         try:
             if isinstance(source, BytesIO):
-                source.seek(0)
-                return av.open(source)
+                return av.open(BytesIO(source.getvalue()))  # a position of its own; the bytes are shared
             return av.open(str(source))
         except (FFmpegError, ValueError) as error:
             raise ClipError(f"{self.name} can't be opened as a video: {_reason(error)}") from error

@@ -110,6 +110,8 @@ def test_a_file_in_memory_and_its_trim_window(clip_file):
     clip = open_clip(Video())
     assert [number_of(frame.image) for frame in clip] == list(range(12, 18))
     assert clip.count() == 6 and number_of(clip.frame(3).image) == 15
+    both = [(number_of(a.image), number_of(b.image)) for a, b in zip(clip, clip.read(1), strict=False)]
+    assert both == [(n, n + 1) for n in range(12, 17)], "two readers of one clip get in each other's way"
 
 
 def cut(source: Path, target: Path, share: float) -> Path:
