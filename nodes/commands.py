@@ -7,7 +7,6 @@ from argparse import Namespace
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from .extraction.onnx_runtime import installed_runtime
 from .extraction.subjects import find_detector, in_words, open_detector
 from .extraction.tracking import Prompt, track_masks
 from .media.exchange import read_mask
-from .media.folder import METADATA, read_physics, write_json, write_physics
+from .media.folder import METADATA, package_version, read_physics, require_free, write_json, write_physics
 from .media.open import open_clip
 
 
@@ -130,7 +129,7 @@ BACK_ENDS = {
 
 
 def check(options: Namespace) -> Result:
-    packages = {name: _version(name) for name in ("numpy", "opencv-python", "av", *BACK_ENDS)}
+    packages = {name: package_version(name) for name in ("numpy", "opencv-python", "av", *BACK_ENDS)}
     detectors = host.list_models("detection", (".onnx",))
     data = {
         "python": platform.python_version(),
@@ -146,16 +145,3 @@ def check(options: Namespace) -> Result:
     lines += [str(data["onnxruntime"]), f"detectors: {', '.join(detectors) or 'none'}, looked for in:"]
     lines += [f"  {folder}" for folder in data["model_folders"]["detection"]]
     return Result(data, "\n".join([*lines, "embedded tracker, motion proposals: always there"]))
-
-
-def require_free(folder: Path) -> None:
-    """Refuse a folder with something in it before the work and not after it."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is already there and not empty; choose another folder")
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

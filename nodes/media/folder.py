@@ -47,6 +47,12 @@ class Physics:
         return FolderClip(self.folder / FRAMES, self.track.rate, self.track.times)
 
 
+def require_free(folder: Path) -> None:
+    """Raise FileExistsError for a folder with something in it; long work asks this before it begins."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is already there and not empty; choose another folder")
+
+
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
     """A folder beside `folder` to fill; it takes that name when the block ends and is removed when it fails.
@@ -55,8 +61,7 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
         FileExistsError: `folder` is there and not empty.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is already there and not empty; choose another folder")
+    require_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -164,7 +169,7 @@ def describe(
         },
         "tracker": track.tracker,
         "versions": {name: found for name in ("physics-preserver", "opencv-python", "numpy", "av")
-                     if (found := _version(name))},
+                     if (found := package_version(name))},
         "objects": [
             {
                 "label": label,
@@ -212,7 +217,8 @@ def _sha256(path: str | None) -> str | None:
     return digest.hexdigest()
 
 
-def _version(name: str) -> str | None:
+def package_version(name: str) -> str | None:
+    """Version of an installed distribution, None when it isn't installed."""
     try:
         return version(name)
     except PackageNotFoundError:
