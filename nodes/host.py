@@ -58,10 +58,10 @@ def _comfyui_progress(items: Iterable[T], total: int | None) -> Iterator[T]:
 
 
 def model_folders(kind: str) -> list[Path]:
-    """Folders in which weights of one kind (`detection`, `sam2`, `dwpose`...) are looked for.
+    """Folders in which weights of one kind (`detection`, `sam2`, `dwpose`...) are looked for; new ones go to the first.
 
-    Inside ComfyUI these are its own model paths, the user's extra paths included. Outside it is
-    `$COMFYUI_PATH/models/<kind>` when that is set, and the current folder's `models/<kind>`.
+    Inside ComfyUI these are its own model paths, the user's extra paths included. Outside it they are `models/<kind>`
+    of `$COMFYUI_PATH`, of the ComfyUI that this pack is installed in, of the user's cache and of the current folder.
     """
     if in_comfyui():
         import folder_paths
@@ -70,7 +70,19 @@ def model_folders(kind: str) -> list[Path]:
             folder_paths.add_model_folder_path(kind, os.path.join(folder_paths.models_dir, kind))
         return [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
     roots = [Path(os.environ["COMFYUI_PATH"])] if os.environ.get("COMFYUI_PATH") else []
-    return [root / "models" / kind for root in [*roots, Path()]]
+    roots += [folder for folder in Path(__file__).absolute().parents if (folder / "comfy_extras").is_dir()]
+    return [root / "models" / kind for root in dict.fromkeys([*roots, user_cache(), Path()])]
+
+
+def user_cache() -> Path:
+    """Where this program may keep files of one user: the system's cache folder, and below it a folder of its own."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "physics-preserver"
 
 
 def list_models(kind: str, suffixes: tuple[str, ...]) -> list[str]:

@@ -13,6 +13,7 @@ def models(tmp_path, monkeypatch):
         (folder / name).write_bytes(b"x")
     (tmp_path / "secret.onnx").write_bytes(b"x")
     monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return folder
 
 
@@ -32,8 +33,8 @@ def test_a_name_cannot_lead_out_of_the_folder(models):
 
 
 def test_a_missing_detector_says_where_it_belongs_and_comes_from(models):
-    with pytest.raises(FileNotFoundError, match=rf"gone\.onnx.*{models}.*YOLOX.*Apache.*https://github\.com"):
-        find_detector("gone.onnx")
+    with pytest.raises(FileNotFoundError, match=rf"yolox_s\.onnx.*{models}.*https://github\.com.*YOLOX.*Apache"):
+        find_detector("yolox_s.onnx")
 
 
 def test_memory_is_not_counted_outside_comfyui():

@@ -8,14 +8,10 @@ from typing import Any
 
 from .. import host
 from ..media.clip import Clip
+from ..models.catalogue import find_file, missing_model_text
 from .detection import Detector, to_bounding_boxes
 from .observe import OBSERVED_FRAMES, observe
 from .pairing import Pairing, pair
-
-WHERE_FROM = (
-    "YOLOX detectors (Apache-2.0; yolox_nano.onnx 4 MB, yolox_s.onnx 36 MB) are at "
-    "https://github.com/Megvii-BaseDetection/YOLOX/releases"
-)
 
 
 def find_subjects(clip: Clip, detector: Detector, labels: Sequence[str], frames: int = OBSERVED_FRAMES) -> Pairing:
@@ -35,20 +31,15 @@ def find_detector(name: str) -> Path:
     Raises:
         FileNotFoundError: it is not there; the message says where it belongs and where it comes from.
     """
-    if Path(name).is_file():
-        return Path(name)
-    problem = missing_detector(name)
-    if problem:
-        raise FileNotFoundError(problem)
-    return host.find_model("detection", name)
+    return find_file("detection", name)
 
 
 def missing_detector(name: str) -> str | None:
     """What to tell a user who asks for a name that is not in models/detection; None when it is there."""
     try:
         host.find_model("detection", name)
-    except FileNotFoundError as error:
-        return f"{error}. {WHERE_FROM}"
+    except FileNotFoundError:
+        return missing_model_text("detection", name)
     return None
 
 
