@@ -43,7 +43,7 @@ def test_sam2_files_are_the_ones_in_its_readme():
 
     checkpoints = {entry.name: entry.url for entry in CATALOGUE if entry.folder == "sam2" and entry.name.endswith("pt")}
     assert set(checkpoints) == {file for _, file in HF_MODEL_ID_TO_FILENAMES.values()}
-    readme = importlib.metadata.metadata("sam2").get_payload()
+    readme = importlib.metadata.distribution("sam2").read_text("METADATA") or ""
     assert all(f"({url})" in readme for url in checkpoints.values())
 
 
