@@ -14,7 +14,7 @@ from . import host
 from .extraction.extract import Extraction, labels_of
 from .extraction.extract import extract as run_extraction
 from .extraction.onnx_runtime import installed_runtime
-from .extraction.subjects import find_detector, in_words, open_detector
+from .extraction.subjects import detector_choices, find_detector, in_words, open_detector
 from .extraction.tracking import Prompt, track_masks
 from .media.exchange import read_mask
 from .media.folder import METADATA, package_version, read_physics, require_free, write_json, write_physics
@@ -130,7 +130,7 @@ BACK_ENDS = {
 
 def check(options: Namespace) -> Result:
     packages = {name: package_version(name) for name in ("numpy", "opencv-python", "av", *BACK_ENDS)}
-    detectors = host.list_models("detection", (".onnx",))
+    detectors = detector_choices()
     data = {
         "python": platform.python_version(),
         "packages": packages,

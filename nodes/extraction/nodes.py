@@ -7,7 +7,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from .. import host
+from .subjects import check_detector_choice, detector_choices
 
 MOTION = "motion (no model)"
 NO_DETECTOR = "none"
@@ -35,11 +35,12 @@ class DetectSubjects(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "detector",
-                    options=[MOTION, *host.list_models("detection", (".onnx",))],
+                    options=[MOTION, *detector_choices()],
                     default=MOTION,
                     tooltip=(
-                        "A YOLOX .onnx file in models/detection (needs onnxruntime). Without one, whatever moves "
-                        "against the background is proposed."
+                        "A YOLO file (.pt needs ultralytics) or a YOLO or YOLOX .onnx (needs onnxruntime) in "
+                        "models/detection, ultralytics or yolo. Without one, whatever moves against the background "
+                        "is proposed."
                     ),
                 ),
                 io.String.Input(
@@ -73,18 +74,16 @@ class DetectSubjects(io.ComfyNode):
     def execute(cls, clip: Any, detector: str, object: str, frames: int) -> io.NodeOutput:
         from ..media.open import open_clip
         from .detection import describe_detector
-        from .subjects import anchor_boxes, find_subjects, in_words, open_detector
+        from .subjects import anchor_boxes, find_detector, find_subjects, in_words, open_detector
 
-        finder = open_detector(None if detector == MOTION else host.find_model("detection", detector))
+        finder = open_detector(None if detector == MOTION else find_detector(detector))
         found = find_subjects(open_clip(clip), finder, object.split(","), frames)
         words = f"{in_words(found)}\n{describe_detector(finder)}"
         return io.NodeOutput(anchor_boxes(found), found.anchor, found.to_dict(), words)
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:
-        from .subjects import missing_detector
-
-        return detector in (None, MOTION) or missing_detector(detector) or True
+        return check_detector_choice(detector, MOTION)
 
 
 class TrackObjects(io.ComfyNode):
@@ -138,11 +137,11 @@ class TrackObjects(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "detector",
-                    options=[NO_DETECTOR, *host.list_models("detection", (".onnx",))],
+                    options=[NO_DETECTOR, *detector_choices()],
                     default=NO_DETECTOR,
                     tooltip=(
-                        "A YOLOX .onnx file in models/detection, run on every frame: it keeps masks from leaking and "
-                        "finds lost objects again."
+                        "A YOLO or YOLOX file in models/detection, ultralytics or yolo, run on every frame: it keeps "
+                        "masks from leaking and finds lost objects again."
                     ),
                 ),
                 io.Combo.Input(
@@ -182,19 +181,17 @@ class TrackObjects(io.ComfyNode):
         from ..media.exchange import to_socket
         from ..media.open import open_clip
         from .prompts import read_prompts
-        from .subjects import open_detector
+        from .subjects import find_detector, open_detector
         from .tracking import track
 
-        finder = None if detector == NO_DETECTOR else open_detector(host.find_model("detection", detector))
+        finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
         footage = open_clip(clip, rate=Fraction(fps).limit_denominator(1001))
         prompts, anchor = read_prompts(boxes, masks, labels.split(","), anchor_frame)
         return io.NodeOutput(to_socket(track(footage, prompts, anchor, finder, tracker)))
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:
-        from .subjects import missing_detector
-
-        return detector in (None, NO_DETECTOR) or missing_detector(detector) or True
+        return check_detector_choice(detector, NO_DETECTOR)
 
 
 class ObjectRelations(io.ComfyNode):

@@ -13,9 +13,8 @@ from ..media.clip import Clip
 from .detection import Detection, Detector
 from .motion import MotionDetector
 from .stabilise import CameraEstimator
+from .subjects import OBSERVED_FRAMES
 
-# Observing every second of the first 48 frames covers two seconds of most clips in under a second of work.
-OBSERVED_FRAMES = 48
 OBSERVED_STEP = 2
 
 

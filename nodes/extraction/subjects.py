@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..media.clip import Clip
-from ..models.catalogue import find_file, missing_model_text
+from ..models.catalogue import missing_model_text
 from .detection import Detector, to_bounding_boxes
-from .observe import OBSERVED_FRAMES, observe
-from .pairing import Pairing, pair
+
+if TYPE_CHECKING:
+    from .pairing import Pairing
+
+# Observing every second of the first 48 frames covers two seconds of most clips in under a second of work.
+OBSERVED_FRAMES = 48
+
+# Folders below `models` in which people keep detectors, searched in this order, and the formats of their files.
+# `ultralytics` has subfolders bbox and segm where the Impact Pack is installed.
+DETECTOR_FOLDERS = ("detection", "ultralytics", "yolo")
+DETECTOR_SUFFIXES = (".onnx", ".pt")
+
+
+def detector_choices() -> list[str]:
+    """Every detector file there is, named relative to its folder: the options of a node's combo."""
+    found = (name for folder in DETECTOR_FOLDERS for name in host.list_models(folder, DETECTOR_SUFFIXES))
+    return list(dict.fromkeys(found))
+
+
+def check_detector_choice(name: str | None, *also_allowed: str) -> bool | str:
+    """For a node's validate_inputs: True for a name of `detector_choices`, one of `also_allowed`, or None (a link).
+
+    Otherwise the sentence for the user: where the file belongs and where it comes from.
+    """
+    if name is None or name in also_allowed or _in_folders(name) is not None:
+        return True
+    return _missing(name)
 
 
 def find_subjects(clip: Clip, detector: Detector, labels: Sequence[str], frames: int = OBSERVED_FRAMES) -> Pairing:
@@ -20,27 +45,37 @@ def find_subjects(clip: Clip, detector: Detector, labels: Sequence[str], frames:
     Raises:
         DetectionError: nobody, and nothing that moves, was found.
     """
+    from .observe import observe  # here, so that a node's combo can be filled without OpenCV
+    from .pairing import pair
+
     wanted = [label.strip() for label in labels if label.strip()]
     seen = observe(clip, detector, frames)
     return pair(seen.detections, wanted, seen.size, seen.camera, seen.frames)
 
 
 def find_detector(name: str) -> Path:
-    """The file of a detector: a path, or a name in models/detection.
+    """The file of a detector: a path, or a name in one of DETECTOR_FOLDERS.
 
     Raises:
         FileNotFoundError: it is not there; the message says where it belongs and where it comes from.
     """
-    return find_file("detection", name)
+    file = Path(name) if Path(name).is_file() else _in_folders(name)
+    if file is None:
+        raise FileNotFoundError(_missing(name))
+    return file
 
 
-def missing_detector(name: str) -> str | None:
-    """What to tell a user who asks for a name that is not in models/detection; None when it is there."""
-    try:
-        host.find_model("detection", name)
-    except FileNotFoundError:
-        return missing_model_text("detection", name)
+def _in_folders(name: str) -> Path | None:
+    for folder in DETECTOR_FOLDERS:
+        try:
+            return host.find_model(folder, name)
+        except FileNotFoundError:
+            continue
     return None
+
+
+def _missing(name: str) -> str:
+    return missing_model_text("ultralytics" if name.endswith(".pt") else "detection", name)
 
 
 def open_detector(file: Path | None) -> Detector:

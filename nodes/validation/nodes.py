@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io, ui
 
 from .. import host
+from ..extraction.subjects import check_detector_choice, detector_choices
 
 NO_DETECTOR = "none"
 
@@ -59,10 +60,10 @@ class ValidatePhysics(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "detector",
-                    options=[NO_DETECTOR, *host.list_models("detection", (".onnx",))],
+                    options=[NO_DETECTOR, *detector_choices()],
                     default=NO_DETECTOR,
                     advanced=True,
-                    tooltip="A YOLOX .onnx file in models/detection that helps to find the objects again.",
+                    tooltip="A YOLO or YOLOX file that helps to find the objects again.",
                 ),
             ],
             outputs=[
@@ -81,7 +82,7 @@ class ValidatePhysics(io.ComfyNode):
     ) -> io.NodeOutput:
         import numpy as np
 
-        from ..extraction.subjects import open_detector
+        from ..extraction.subjects import find_detector, open_detector
         from ..extraction.tracking import track_masks
         from ..media.exchange import from_socket
         from ..media.open import open_clip
@@ -89,7 +90,7 @@ class ValidatePhysics(io.ComfyNode):
         from .report import summary
         from .validate import validate
 
-        finder = None if detector == NO_DETECTOR else open_detector(host.find_model("detection", detector))
+        finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
         follow = partial(track_masks, detector=finder)
         original = from_socket(source)
         clip = open_clip(generated, rate=original.rate)
@@ -107,6 +108,4 @@ class ValidatePhysics(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:
-        from ..extraction.subjects import missing_detector
-
-        return detector in (None, NO_DETECTOR) or missing_detector(detector) or True
+        return check_detector_choice(detector, NO_DETECTOR)
