@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .conditioning.nodes import VACEControl
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
+from .extraction.sam2_nodes import LoadSAM2
 from .media.nodes import LoadPhysics, PreviewTrack, SavePhysics
 from .validation.nodes import ValidatePhysics
 
@@ -14,6 +15,7 @@ class PhysicsPreserver(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             DetectSubjects,
+            LoadSAM2,
             TrackObjects,
             ObjectRelations,
             PreviewTrack,

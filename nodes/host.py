@@ -10,7 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,6 +110,42 @@ def find_model(kind: str, name: str) -> Path:
             return file
     looked = ", ".join(str(folder) for folder in folders)
     raise FileNotFoundError(f"{name} is not there; it was looked for in: {looked}")
+
+
+def model_device() -> torch.device:
+    """Where models compute: ComfyUI's device, else the first CUDA GPU, else the CPU."""
+    import torch
+
+    if in_comfyui():
+        import comfy.model_management
+
+        return comfy.model_management.get_torch_device()
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def adopt_model(module: torch.nn.Module) -> Any:
+    """Put a module into ComfyUI's care, which loads and offloads it, and return its ModelPatcher.
+
+    Outside ComfyUI the module is moved to `model_device` for good, and None is returned.
+    """
+    if not in_comfyui():
+        module.to(model_device())
+        return None
+    import comfy.model_management
+    import comfy.model_patcher
+
+    # ComfyUI swaps this name at start, so it is looked up now.
+    patcher = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
+    offload = comfy.model_management.unet_offload_device()
+    return patcher(module, load_device=model_device(), offload_device=offload)
+
+
+def load_model(patcher: Any, working_bytes: int) -> None:
+    """Have an adopted model on its device, with so much memory free beside it; nothing to do outside ComfyUI."""
+    if patcher is not None:
+        import comfy.model_management
+
+        comfy.model_management.load_models_gpu([patcher], memory_required=working_bytes, force_full_load=True)
 
 
 def require_memory(needed: int, what: str) -> None:

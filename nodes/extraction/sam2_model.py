@@ -1,0 +1,176 @@
+"""SAM 2 checkpoints: found in models/sam2, recognised by their weights, loaded strictly, put on a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import host
+from .sam2_build import CheckpointError, build, check_complete, no_random_weights, recognise
+
+if TYPE_CHECKING:
+    import torch
+    from sam2.modeling.sam2_base import SAM2Base
+
+FOLDER = "sam2"
+SUFFIXES = (".safetensors", ".pt")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+
+WHERE_FROM = (
+    "SAM 2.1 checkpoints (Apache-2.0) are at https://github.com/facebookresearch/sam2#download-checkpoints: "
+    "sam2.1_hiera_tiny.pt 156 MB, sam2.1_hiera_small.pt 184 MB, sam2.1_hiera_base_plus.pt 324 MB, "
+    "sam2.1_hiera_large.pt 898 MB; half as large in fp16 at https://huggingface.co/Kijai/sam2-safetensors"
+)
+
+# Working memory at 1024 px besides the weights, an upper estimate from the shapes in float32: the trunk's widest
+# activations, and for each object the keys and values of 7 memories in memory attention.
+FRAME_BYTES = 3 * 2**29
+OBJECT_BYTES = 2**29
+
+
+@dataclass(frozen=True)
+class SAM2Model:
+    """A loaded SAM 2, the socket PP_SAM2_MODEL.
+
+    Attributes:
+        name: version and size, such as "SAM 2.1 tiny".
+        module: an outer module whose `inner` is the SAM2Base. (ModelPatcher sets `device` on the module it is
+            given, and SAM2Base's `device` can't be set.)
+        dtype: what convolutions, projections and attention are computed in; the rest stays float32.
+        patcher: ComfyUI's ModelPatcher of the module, None outside ComfyUI.
+        file: the checkpoint's name, "" when it was not read from a file.
+    """
+
+    name: str
+    module: torch.nn.Module = field(repr=False)
+    dtype: torch.dtype
+    patcher: Any = field(default=None, repr=False)
+    file: str = ""
+
+    def ready(self, objects: int) -> SAM2Base:
+        """The network, on its device, with room for tracking so many objects at once."""
+        host.load_model(self.patcher, FRAME_BYTES + objects * OBJECT_BYTES)
+        return self.module.inner  # type: ignore[return-value]
+
+
+def find_sam2(name: str) -> Path:
+    """The file of a checkpoint: a path, or a name in models/sam2.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says where it belongs and where it comes from.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    problem = missing_sam2(name)
+    if problem:
+        raise FileNotFoundError(problem)
+    return host.find_model(FOLDER, name)
+
+
+def missing_sam2(name: str) -> str | None:
+    """What to tell a user who asks for a name that is not in models/sam2; None when it is there."""
+    try:
+        host.find_model(FOLDER, name)
+    except FileNotFoundError as error:
+        return f"{error}. {WHERE_FROM}"
+    return None
+
+
+def load_sam2(file: Path, precision: str = "auto") -> SAM2Model:
+    """Load a SAM 2.0 or 2.1 checkpoint of any of the four sizes.
+
+    The file is Meta's .pt, read with `weights_only`, or a .safetensors with the same keys in any float type.
+
+    Args:
+        precision: "fp32", "fp16", "bf16", or "auto": bf16 on a GPU that has it, else fp16 on a GPU, else fp32.
+
+    Raises:
+        CheckpointError: the file is damaged, is something else, or lacks weights.
+        ModuleNotFoundError: torch, the sam2 package or safetensors is not installed.
+        ValueError: an unknown precision.
+    """
+    weights = read_weights(file)
+    try:
+        architecture = recognise(weights)
+        with no_random_weights():
+            net = build(architecture)
+        check_complete(weights, net)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file.name} {error}") from None
+    net.load_state_dict(weights, strict=True)
+    return place(net, architecture.name, precision, file.name)
+
+
+def read_weights(file: Path) -> dict[str, torch.Tensor]:
+    """The state dict in a .safetensors or .pt file, on the CPU; Meta's {"model": weights} is unwrapped.
+
+    Raises:
+        CheckpointError: the file can't be read, or holds something else than named tensors.
+    """
+    import torch
+
+    try:
+        if file.suffix.lower() == ".safetensors":
+            import safetensors.torch
+
+            found = safetensors.torch.load_file(file)
+        else:
+            found = torch.load(file, map_location="cpu", weights_only=True)
+    except (ModuleNotFoundError, FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # each format has its own: a broken zip, pickle, header or tensor
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        if "weights_only" in str(error) or "Weights only" in str(error):
+            reason = "it holds something else than weights, and such files are not opened"
+        raise CheckpointError(
+            f"{file.name} ({file.stat().st_size / 2**20:.1f} MB) can't be read as a checkpoint: {reason}. "
+            f"Download it again. {WHERE_FROM}"
+        ) from error
+    if isinstance(found, dict) and isinstance(found.get("model"), dict):
+        found = found["model"]
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise CheckpointError(f"{file.name} is not a SAM 2 checkpoint: it is not a table of named tensors")
+    return found
+
+
+def place(net: SAM2Base, name: str, precision: str = "auto", file: str = "") -> SAM2Model:
+    """Give a network (in evaluation mode) its precision and its place: ComfyUI's care, or a GPU, or the CPU.
+
+    fp16 and bf16 hold the weights of convolutions and linear layers in that type and compute under autocast:
+    the values are those that autocast gives with float32 weights, in half the memory.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+    import torch
+
+    dtype = _dtype(precision, host.model_device())
+    if dtype != torch.float32:
+        for module in net.modules():
+            if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+                module.to(dtype)
+    # A frame takes seconds on a CPU, so cancel is looked for at every block.
+    for block in (*net.image_encoder.trunk.blocks, *net.memory_attention.layers):
+        block.register_forward_pre_hook(_look_for_cancel)
+    net.requires_grad_(False)
+    outer = torch.nn.Module()
+    outer.inner = net
+    return SAM2Model(name, outer, dtype, host.adopt_model(outer), file)
+
+
+def _look_for_cancel(module: torch.nn.Module, args: Any) -> None:
+    host.check_cancelled()
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    import torch
+
+    named = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    if precision in named:
+        return named[precision]
+    if precision != "auto":
+        raise ValueError(f"precision {precision!r} is unknown; it is one of {', '.join(PRECISIONS)}")
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
