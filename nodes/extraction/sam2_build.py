@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import torch
@@ -161,7 +161,7 @@ def build(architecture: Architecture) -> SAM2Base:
     neck = FpnNeck(
         position_encoding=_sine(WIDTH),
         d_model=WIDTH,
-        backbone_channel_list=trunk.channel_list,
+        backbone_channel_list=cast("list[int]", trunk.channel_list),
         fpn_top_down_levels=[2, 3],
         fpn_interp_model="nearest",
     )

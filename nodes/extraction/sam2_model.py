@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import host
+from ..models.catalogue import find_file, missing_model_text
 from .sam2_build import CheckpointError, build, check_complete, no_random_weights, recognise
 
 if TYPE_CHECKING:
@@ -14,14 +15,7 @@ if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
 
 FOLDER = "sam2"
-SUFFIXES = (".safetensors", ".pt")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-
-WHERE_FROM = (
-    "SAM 2.1 checkpoints (Apache-2.0) are at https://github.com/facebookresearch/sam2#download-checkpoints: "
-    "sam2.1_hiera_tiny.pt 156 MB, sam2.1_hiera_small.pt 184 MB, sam2.1_hiera_base_plus.pt 324 MB, "
-    "sam2.1_hiera_large.pt 898 MB; half as large in fp16 at https://huggingface.co/Kijai/sam2-safetensors"
-)
 
 # Working memory at 1024 px besides the weights, an upper estimate from the shapes in float32: the trunk's widest
 # activations, and for each object the keys and values of 7 memories in memory attention.
@@ -60,21 +54,15 @@ def find_sam2(name: str) -> Path:
     Raises:
         FileNotFoundError: it is not there; the message says where it belongs and where it comes from.
     """
-    if Path(name).is_file():
-        return Path(name)
-    problem = missing_sam2(name)
-    if problem:
-        raise FileNotFoundError(problem)
-    return host.find_model(FOLDER, name)
+    return find_file(FOLDER, name)
 
 
-def missing_sam2(name: str) -> str | None:
-    """What to tell a user who asks for a name that is not in models/sam2; None when it is there."""
+def check_sam2_choice(name: str | None) -> bool | str:
+    """For a node's validate_inputs: True for a file in models/sam2 or None (a link), else what to tell the user."""
     try:
-        host.find_model(FOLDER, name)
-    except FileNotFoundError as error:
-        return f"{error}. {WHERE_FROM}"
-    return None
+        return name is None or host.find_model(FOLDER, name).is_file()
+    except FileNotFoundError:
+        return missing_model_text(FOLDER, name or "")
 
 
 def load_sam2(file: Path, precision: str = "auto") -> SAM2Model:
@@ -125,7 +113,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
             reason = "it holds something else than weights, and such files are not opened"
         raise CheckpointError(
             f"{file.name} ({file.stat().st_size / 2**20:.1f} MB) can't be read as a checkpoint: {reason}. "
-            f"Download it again. {WHERE_FROM}"
+            "Download it again: `python -m physics_preserver models list` says from where"
         ) from error
     if isinstance(found, dict) and isinstance(found.get("model"), dict):
         found = found["model"]

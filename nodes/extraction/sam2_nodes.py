@@ -5,11 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from .. import host
+from ..models.catalogue import FOLDERS
 
 SAM2Socket = io.Custom("PP_SAM2_MODEL")
 
-FOLDER = "sam2"
-SUFFIXES = (".safetensors", ".pt")
 # What the list shows while models/sam2 is empty; choosing it says where the file comes from.
 FIRST_CHOICE = "sam2.1_hiera_small.pt"
 
@@ -17,7 +16,7 @@ FIRST_CHOICE = "sam2.1_hiera_small.pt"
 class LoadSAM2(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        files = host.list_models(FOLDER, SUFFIXES) or [FIRST_CHOICE]
+        files = host.list_models("sam2", FOLDERS["sam2"]) or [FIRST_CHOICE]
         return io.Schema(
             node_id="PP_LoadSAM2",
             display_name="Load SAM 2.1",
@@ -53,12 +52,12 @@ class LoadSAM2(io.ComfyNode):
 
     @classmethod
     def execute(cls, checkpoint: str, precision: str) -> io.NodeOutput:
-        from .sam2_model import find_sam2, load_sam2
+        from .sam2_model import load_sam2
 
-        return io.NodeOutput(load_sam2(find_sam2(checkpoint), precision))
+        return io.NodeOutput(load_sam2(host.find_model("sam2", checkpoint), precision))
 
     @classmethod
     def validate_inputs(cls, checkpoint: str | None = None) -> bool | str:
-        from .sam2_model import missing_sam2
+        from .sam2_model import check_sam2_choice
 
-        return checkpoint is None or missing_sam2(checkpoint) or True
+        return check_sam2_choice(checkpoint)

@@ -1,6 +1,8 @@
 """SAM 2 checkpoints are recognised by their weights, loaded strictly, and refused in one sentence."""
 
 import functools
+import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from physics_preserver.nodes.extraction.sam2_build import (  # noqa: E402
     no_random_weights,
     recognise,
 )
-from physics_preserver.nodes.extraction.sam2_model import find_sam2, load_sam2, place  # noqa: E402
+from physics_preserver.nodes.extraction.sam2_model import check_sam2_choice, find_sam2, load_sam2, place  # noqa: E402
 
 YAMLS = {"tiny": "t", "small": "s", "base plus": "b+", "large": "l"}
 ALL = [Architecture(version, size) for version in ("2.0", "2.1") for size in SIZES.values()]
@@ -35,9 +37,9 @@ def official(architecture: Architecture):
 
 def settings(net) -> dict:
     """Every plain value that any module of a network holds."""
-    plain = (bool, int, float, str, tuple, list, type(None))
+    plain = (bool, int, float, str, Sequence, type(None))  # the yaml's lists are Sequences of their own kind
     return {
-        f"{name}.{key}": list(value) if isinstance(value, tuple) else value
+        f"{name}.{key}": list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
         for name, module in net.named_modules()
         for key, value in vars(module).items()
         if isinstance(value, plain) and not key.startswith("_")
@@ -88,17 +90,18 @@ def test_meta_form_and_safetensors_form_load_to_the_same_network(tmp_path):
     second = load_sam2(tmp_path / "other-fp16.safetensors", "fp32")
     assert first.name == second.name == "SAM 2.1 tiny"
     assert second.file == "other-fp16.safetensors"
-    for key, value in first.module.inner.state_dict().items():
+    for key, value in first.ready(1).state_dict().items():
         assert value.dtype == torch.float32
-        assert torch.equal(value, halves[key].float()) and torch.equal(value, second.module.inner.state_dict()[key])
+        assert torch.equal(value, halves[key].float()) and torch.equal(value, second.ready(1).state_dict()[key])
 
 
-def test_a_whole_half_precision_network_tracks_what_float32_with_autocast_tracks(tmp_path):
+def test_half_precision_is_for_the_layers_that_autocast_runs_in_it():
     net = build(Architecture("2.1", "tiny"))
-    net.load_state_dict(tiny_weights())
     model = place(net, "tiny", "bf16")
-    assert model.module.inner.sam_mask_decoder.conv_s0.weight.dtype == torch.bfloat16
-    assert model.module.inner.image_encoder.trunk.blocks[0].norm1.weight.dtype == torch.float32
+    assert model.dtype == torch.bfloat16 and model.ready(1) is net
+    assert net.sam_mask_decoder.conv_s0.weight.dtype == torch.bfloat16
+    assert net.image_encoder.trunk.blocks[0].norm1.weight.dtype == torch.float32
+    assert net.sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.dtype == torch.float32
 
 
 def broken(tmp_path, change, name="sam2.1_hiera_tiny.pt"):
@@ -164,12 +167,16 @@ def test_a_pickle_that_holds_code_is_not_run(tmp_path):
 
 def test_a_missing_checkpoint_says_where_it_belongs_comes_from_and_how_large_it_is(tmp_path, monkeypatch):
     monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
-    place_for_it = tmp_path / "models" / "sam2"
-    with pytest.raises(FileNotFoundError, match=rf"gone\.pt.*{place_for_it}.*Apache-2\.0.*https://.*184 MB"):
-        find_sam2("gone.pt")
-    place_for_it.mkdir(parents=True)
-    (place_for_it / "gone.pt").write_bytes(b"x")
-    assert find_sam2("gone.pt") == place_for_it / "gone.pt"
+    folder, name = tmp_path / "models" / "sam2", "sam2.1_hiera_small.pt"
+    sentence = rf"small\.pt is not there.*{folder}.*https://.*184 MB, Apache-2\.0"
+    with pytest.raises(FileNotFoundError, match=sentence):
+        find_sam2(name)
+    assert re.search(sentence, str(check_sam2_choice(name)))
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"x")
+    assert find_sam2(name) == folder / name
+    assert check_sam2_choice(name) is True and check_sam2_choice(None) is True
+    assert check_sam2_choice(str(folder.parent / "outside.pt")) is not True
 
 
 def test_an_unknown_precision_is_refused():
