@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,18 @@ examples:
 
 """
 
+MODELS_GET = """\
+Fetch one model file from its official place into the ComfyUI models folder (COMFYUI_PATH, or the ComfyUI that
+this pack is installed in), or else into the user's cache. An interrupted download is kept as a .part file beside
+it and gone on with by the same command; the file gets its name when it is whole and verified."""
+
+MODELS_GET_EXAMPLES = """\
+examples:
+  models get yolox_nano.onnx
+  COMFYUI_PATH=~/ComfyUI python -m physics_preserver models get sam2.1_hiera_tiny.pt
+
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with the exit code for input that can't be used."""
@@ -70,7 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             print(json.dumps({"error": text}))
         return UNUSABLE
-    print(json.dumps(result.data) if options.json else result.text)
+    try:
+        print(json.dumps(result.data) if options.json else result.text, flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return result.code
 
 
@@ -87,6 +103,7 @@ def build_parser() -> Parser:
     _validate(subparsers)
     _demo(subparsers)
     _check(subparsers)
+    _models(subparsers)
     return parser
 
 
@@ -187,6 +204,18 @@ def _demo(subparsers: Any) -> None:
 
 def _check(subparsers: Any) -> None:
     _command(subparsers, "check", commands.check, "say which back ends and models this installation has")
+
+
+def _models(subparsers: Any) -> None:
+    summary = "list, fetch and check model files"
+    models = subparsers.add_parser("models", help=summary, description=summary[0].upper() + summary[1:] + ".")
+    actions = models.add_subparsers(dest="action", required=True, metavar="action")
+    _command(
+        actions, "list", commands.models_list, "say what each stage can use, where it is looked for, what is there"
+    )
+    get = _command(actions, "get", commands.models_get, "fetch one file by name", MODELS_GET, MODELS_GET_EXAMPLES)
+    get.add_argument("name", metavar="NAME", help="a name that `models list` shows")
+    _command(actions, "check", commands.models_check, "hash the files that are there, name what is damaged or unknown")
 
 
 def _named(text: str) -> tuple[str, str]:

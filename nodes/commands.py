@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
+import sys
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,13 @@ from . import host
 from .extraction.extract import Extraction, labels_of
 from .extraction.extract import extract as run_extraction
 from .extraction.onnx_runtime import installed_runtime
-from .extraction.subjects import detector_choices, find_detector, in_words, open_detector
+from .extraction.subjects import find_detector, in_words, open_detector
 from .extraction.tracking import Prompt, track_masks
 from .media.exchange import read_mask
 from .media.folder import METADATA, package_version, read_physics, require_free, write_json, write_physics
 from .media.open import open_clip
+from .models.catalogue import CATALOGUE, FOLDERS, find_entry, megabytes
+from .models.present import DAMAGED, check_file, files_there, where
 
 
 @dataclass
@@ -130,18 +133,62 @@ BACK_ENDS = {
 
 def check(options: Namespace) -> Result:
     packages = {name: package_version(name) for name in ("numpy", "opencv-python", "av", *BACK_ENDS)}
-    detectors = detector_choices()
     data = {
         "python": platform.python_version(),
         "packages": packages,
         "onnxruntime": installed_runtime().describe(),
-        "model_folders": {"detection": [str(folder) for folder in host.model_folders("detection")]},
-        "detectors": detectors,
+        "model_folders": {kind: [str(folder) for folder in host.model_folders(kind)] for kind in FOLDERS},
+        "models": {kind: host.list_models(kind, suffixes) for kind, suffixes in FOLDERS.items()},
     }
     lines = [f"Python {data['python']}"]
     for name, found in packages.items():
         purpose = f" ({BACK_ENDS[name]})" if name in BACK_ENDS else ""
         lines.append(f"{name}{purpose}: {found or 'not installed'}")
-    lines += [str(data["onnxruntime"]), f"detectors: {', '.join(detectors) or 'none'}, looked for in:"]
-    lines += [f"  {folder}" for folder in data["model_folders"]["detection"]]
+    lines.append(str(data["onnxruntime"]))
+    lines += [f"models/{kind}: {', '.join(names) or 'none'}" for kind, names in data["models"].items()]
+    lines.append("`models list` says which files there are, where they are looked for and where they come from")
     return Result(data, "\n".join([*lines, "embedded tracker, motion proposals: always there"]))
+
+
+def models_list(options: Namespace) -> Result:
+    folders = {kind: [str(folder) for folder in host.model_folders(kind)] for kind in FOLDERS}
+    there = [(entry, where(entry)) for entry in CATALOGUE]
+    files = [{**asdict(entry), "found": str(path) if path else None} for entry, path in there]
+    lines = []
+    for kind, places in folders.items():
+        rows = [(entry, path) for entry, path in there if entry.folder == kind]
+        uses = dict.fromkeys(f"{entry.stage} with {entry.needs}" for entry, _ in rows)
+        lines += [f"models/{kind} ({', '.join(uses) or 'detectors of your own'}), looked for in:"]
+        lines += [f"    {place}" for place in places]
+        for entry, path in rows:
+            facts = f"{entry.note}; {entry.size_text()}; {entry.licence_text()}"
+            lines += [f"  {entry.name}  ({facts})", f"      {f'here: {path}' if path else entry.url}"]
+    lines.append("`models get NAME` fetches one of them into the first of its folders.")
+    return Result({"folders": folders, "files": files}, "\n".join(lines))
+
+
+def models_get(options: Namespace) -> Result:
+    from .models.download import get
+
+    entry = find_entry(options.name, CATALOGUE)
+    lying = where(entry)
+    if lying:
+        raise FileExistsError(f"{entry.name} is there already: {lying}; `models check` tells whether it is whole")
+    folder = host.model_folders(entry.folder)[0]
+    print(f"{entry.name}: {entry.size_text()}, {entry.licence_text()}, from {entry.url}", file=sys.stderr)
+    fetched = get(entry, folder, partial(print, file=sys.stderr))
+    data = {**asdict(fetched), "path": str(fetched.path), "name": entry.name, "licence": entry.licence}
+    text = f"{fetched.proof}\nSHA-256: {fetched.sha256}\nwritten: {fetched.path} ({megabytes(fetched.size)})"
+    return Result(data, text)
+
+
+def models_check(options: Namespace) -> Result:
+    checked = [check_file(kind, file) for kind, file in files_there()]
+    damaged = [item for item in checked if item.state == DAMAGED]
+    lines = [f"{item.state}: {item.path} ({megabytes(item.size)}): {item.why}" for item in checked]
+    if damaged:
+        lines.append("Delete what is damaged; `models get NAME` fetches it again.")
+    data = {"files": [{**asdict(item), "path": str(item.path)} for item in checked], "damaged": len(damaged)}
+    return Result(
+        data, "\n".join(lines) or "no model files are there; `models list` says which there are", 3 if damaged else 0
+    )

@@ -71,7 +71,14 @@ def model_folders(kind: str) -> list[Path]:
         return [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
     roots = [Path(os.environ["COMFYUI_PATH"])] if os.environ.get("COMFYUI_PATH") else []
     roots += [folder for folder in Path(__file__).absolute().parents if (folder / "comfy_extras").is_dir()]
-    return [root / "models" / kind for root in dict.fromkeys([*roots, user_cache(), Path()])]
+    return [root / "models" / kind for root in dict.fromkeys([*roots, user_cache(), Path.cwd()])]
+
+
+def command_line() -> str:
+    """What a user types in front of a command, such as `models list`; in ComfyUI, where nothing is installed, paths."""
+    if in_comfyui():
+        return f'"{sys.executable}" "{Path(__file__).absolute().parents[1]}"'
+    return "python -m physics_preserver"
 
 
 def user_cache() -> Path:

@@ -7,7 +7,9 @@ Nothing here downloads. What is not known is None and is printed as "not known";
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from .. import host
@@ -38,7 +40,7 @@ class ModelFile:
     def size_text(self) -> str:
         if self.size is None:
             return "size not known"
-        return megabytes(self.size) if self.size_is_exact else f"about {megabytes(self.size)}"
+        return megabytes(self.size) if self.size_is_exact else f"about {self.size / 1e6:.0f} MB"
 
     def licence_text(self) -> str:
         return self.licence or f"licence not known, see {self.page}"
@@ -143,11 +145,26 @@ CATALOGUE: tuple[ModelFile, ...] = (*_yolox(), *_ultralytics(), *_sam2(), *_pose
 
 # Every folder below ComfyUI's `models` that a stage reads, with the endings it reads there.
 FOLDERS = {
-    "detection": (".onnx",),
+    "detection": (".onnx", ".pt"),
     "ultralytics": (".pt", ".onnx"),
+    "yolo": (".pt", ".onnx"),
     "sam2": (".pt", ".safetensors"),
     "dwpose": (".onnx",),
 }
+
+
+def find_entry(name: str, catalogue: Sequence[ModelFile] = CATALOGUE) -> ModelFile:
+    """The file of that name in the catalogue.
+
+    Raises:
+        ValueError: there is none; the message has the names that are most like it.
+    """
+    for entry in catalogue:
+        if entry.name == name:
+            return entry
+    like = get_close_matches(name, [entry.name for entry in catalogue], n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(like)}?" if like else ""
+    raise ValueError(f"no model file is called {name!r}{hint} (`models list` has all names)")
 
 
 def find_file(folder: str, name: str) -> Path:
@@ -171,12 +188,10 @@ def missing_model_text(folder: str, name: str) -> str:
     entry = next((item for item in CATALOGUE if item.folder == folder and item.name == Path(name).name), None)
     if entry is None:
         known = ", ".join(item.name for item in CATALOGUE if item.folder == folder)
-        return (
-            f"{looked} Files known for it: {known}; `python -m physics_preserver models list` says where to get them."
-        )
+        return f"{looked} Files known for it: {known}; `{host.command_line()} models list` says where to get them."
     archive = f", a zip: the file {entry.member} in it, renamed" if entry.member else ""
     return (
-        f"{looked} Get it with `python -m physics_preserver models get {entry.name}`, or put it into {folders[0]} "
+        f"{looked} Get it with `{host.command_line()} models get {entry.name}`, or put it into {folders[0]} "
         f"yourself, from {entry.url} ({entry.size_text()}, {entry.licence_text()}{archive})."
     )
 
