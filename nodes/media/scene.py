@@ -136,8 +136,8 @@ class Scene(Clip):
     def truth(self, index: int) -> Truth:
         """What is true of frame `index`."""
         camera, now = self._camera(index), self._figure(index)
-        person = self._cover(now.person, camera)
-        board = self._cover(now.board, camera)
+        person = self._cover(now.person, self._view("person", index))
+        board = self._cover(now.board, self._view("skateboard", index))
         pole = self._cover([self._pole], camera)
         first, second = (person, board) if now.front == "person" else (board, person)
         seen_first, seen_second = first * (1 - pole), second * (1 - first) * (1 - pole)
@@ -146,7 +146,7 @@ class Scene(Clip):
         masks = np.argmax(np.stack([rest, pole, *seen]), axis=0)
         whole = np.stack([person, board]) > 0.5
         distance, person_height = _separation(whole[0], whole[1])
-        keypoints = self._keypoints(now, camera, pole)
+        keypoints = self._keypoints(now, self._view("person", index), pole)
         return Truth(
             masks=np.stack([masks == 2, masks == 3]),
             whole=whole,
@@ -197,6 +197,10 @@ class Scene(Clip):
         turn = zoom * np.array([[np.cos(roll), np.sin(roll)], [np.sin(roll), -np.cos(roll)]])
         middle = np.array([(self.width - 1) / 2, (self.height - 1) / 2])
         return np.column_stack([turn, middle - turn @ [focus_x, focus_y]])
+
+    def _view(self, label: str, index: float) -> np.ndarray:
+        """World m to px for the parts of one label: the camera's, unless a planted fault moves one of the two."""
+        return self._camera(index)
 
     @cached_property
     def _street(self) -> tuple[np.ndarray, np.ndarray]:
@@ -251,15 +255,17 @@ class Scene(Clip):
             street, _compose(camera, place), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
         ).astype(np.float32)
         parts = now.board + now.person if now.front == "person" else now.person + now.board
-        self._shade(canvas, parts, camera)
+        self._shade(canvas, parts, index)
         for part in [*parts, self._pole]:
-            _paint(canvas, self._paints[part.texture], _through(part.outline, camera), _compose(camera, part.frame))
+            view = self._view(part.label, index)
+            _paint(canvas, self._paints[part.texture], _through(part.outline, view), _compose(view, part.frame))
         return canvas
 
-    def _shade(self, canvas: np.ndarray, parts: list[Part], camera: np.ndarray) -> None:
+    def _shade(self, canvas: np.ndarray, parts: list[Part], index: float) -> None:
         """The cast shadow: the outlines laid on the ground by a low sun behind the scene."""
         sun = np.array([[1, -0.5, 0.0], [0, -0.15, -0.02]])
-        cover = _fill([_through(part.outline, _compose(camera, sun)) for part in parts], canvas.shape[:2])
+        shadows = [_through(part.outline, _compose(self._view(part.label, index), sun)) for part in parts]
+        cover = _fill(shadows, canvas.shape[:2])
         cover = cv2.GaussianBlur(cover, (0, 0), 0.012 * self._density)
         canvas *= (1 - self._look.shadow * cover)[..., None]
 
