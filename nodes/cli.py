@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 from . import commands
 from .extraction.onnx_runtime import OnnxRuntimeError
-from .extraction.tracking import TRACKERS
 from .media.clip import ClipError
 
 UNUSABLE, INTERRUPTED = 3, 130
@@ -151,9 +150,6 @@ def _extract(subparsers: Any) -> None:
     parser.add_argument("--frames", type=_range, default=(0, None), metavar="A:B", help="frames A to B-1 only")
     parser.add_argument(
         "--fps", type=_rate, default="24", metavar="RATE", help="rate of a folder of images (default: 24)"
-    )
-    parser.add_argument(
-        "--tracker", choices=sorted(TRACKERS), default="embedded", help="default: embedded, needs no model"
     )
     parser.add_argument("--allow-truncated", action="store_true", help="read a damaged file up to where it breaks off")
 

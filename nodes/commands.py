@@ -37,12 +37,12 @@ def extract(options: Namespace) -> Result:
     require_free(options.out)
     start, stop = options.frames
     clip = open_clip(options.clip, start, stop, Fraction(options.fps), options.allow_truncated)
-    prompts = [Prompt(label, mask=read_mask(file)) for label, file in options.masks]
-    prompts += [Prompt(label, box=box) for label, box in options.boxes]
+    prompts = [Prompt(label, options.anchor, mask=read_mask(file)) for label, file in options.masks]
+    prompts += [Prompt(label, options.anchor, box=box) for label, box in options.boxes]
     detector = None
     if options.detector or not prompts:
         detector = open_detector(find_detector(options.detector) if options.detector else None)
-    found = run_extraction(clip, prompts, options.anchor, detector, options.object, options.tracker)
+    found = run_extraction(clip, prompts, detector, options.object)
     physics = write_physics(
         options.out,
         clip,

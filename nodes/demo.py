@@ -91,7 +91,7 @@ def run_demo(out: str | Path) -> dict[str, Any]:
     with _Timed(seconds, "extract"):
         # The one thing of the truth that the line is given, as a user gives it with --masks.
         prompts = [Prompt(label, mask=truth.mask(0, label)) for label in LABELS]
-        found = extract(clip, prompts, 0, None)
+        found = extract(clip, prompts, None)
         assert found.relations is not None  # two objects were prompted
         write_physics(out / "physics", clip, found.track, None, found.relations.to_dict())
     with _Timed(seconds, "condition"):
@@ -136,8 +136,8 @@ def judge_case(case: Case, clip: Clip, source: Track, truth: Track) -> Outcome:
     """Validate one clip against the source's track, and say what its true masks would have given."""
     kept: list[Track] = []
 
-    def tracker(footage: Clip, masks: Mapping[str, np.ndarray], anchor: int) -> Track:
-        kept.append(track_masks(footage, masks, anchor))
+    def tracker(footage: Clip, masks: Mapping[str, np.ndarray], frame: int) -> Track:
+        kept.append(track_masks(footage, masks, frame))
         return kept[0]
 
     report = validate(source, clip, tracker, OBJECT)

@@ -28,18 +28,15 @@ class Extraction:
 def extract(
     clip: Clip,
     prompts: Sequence[Prompt],
-    anchor: int,
     detector: Detector | None,
     objects: Sequence[str] = ("skateboard",),
-    tracker: str = "embedded",
 ) -> Extraction:
     """Track the prompted objects, or without prompts the pair that `detector` finds, and relate them.
 
     Args:
-        prompts: what to track, shown on frame `anchor`; empty to look for the person and one of `objects`.
+        prompts: what to track; empty to look for the person and one of `objects`.
         detector: finds the pair where there are no prompts, and guides the tracker on every frame; None only where
             there are prompts.
-        tracker: see `track`.
 
     Raises:
         ClipError, PromptError, DetectionError: the footage or the prompts can't be used, or nothing was found.
@@ -51,12 +48,11 @@ def extract(
         if detector is None:
             raise ValueError("without prompts a detector is needed to find what to track")
         pairing = find_subjects(clip, detector, objects)
-        anchor = pairing.anchor
         found = [pairing.person, *([pairing.object] if pairing.object else [])]
-        prompts = [Prompt(item.label, item.box) for item in found]
+        prompts = [Prompt(item.label, pairing.anchor, item.box) for item in found]
         if all(item.source == "motion" for item in found):
             guide = None  # proposals name no classes, so they can't tell one frame's object from the next one's
-    tracked = track(clip, prompts, anchor, guide, tracker)
+    tracked = track(clip, prompts, guide)
     if pairing is not None:
         tracked.warnings.extend(pairing.warnings)
     return Extraction(tracked, pairing, relate_objects(tracked, clip))

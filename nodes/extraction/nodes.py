@@ -144,13 +144,6 @@ class TrackObjects(io.ComfyNode):
                         "masks from leaking and finds lost objects again."
                     ),
                 ),
-                io.Combo.Input(
-                    "tracker",
-                    options=["embedded"],
-                    default="embedded",
-                    advanced=True,
-                    tooltip="embedded: no model, runs on the processor.",
-                ),
                 io.Float.Input(
                     "fps",
                     default=24.0,
@@ -173,7 +166,6 @@ class TrackObjects(io.ComfyNode):
         labels: str,
         anchor_frame: int,
         detector: str,
-        tracker: str,
         fps: float,
         boxes: Any = None,
         masks: Any = None,
@@ -186,8 +178,8 @@ class TrackObjects(io.ComfyNode):
 
         finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
         footage = open_clip(clip, rate=Fraction(fps).limit_denominator(1001))
-        prompts, anchor = read_prompts(boxes, masks, labels.split(","), anchor_frame)
-        return io.NodeOutput(to_socket(track(footage, prompts, anchor, finder, tracker)))
+        prompts = read_prompts(boxes, masks, labels.split(","), anchor_frame)
+        return io.NodeOutput(to_socket(track(footage, prompts, finder)))
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from physics_preserver.nodes.extraction import tracking
 from physics_preserver.nodes.extraction.detection import Detection
-from physics_preserver.nodes.extraction.tracking import Prompt, PromptError, prompt_masks, track
+from physics_preserver.nodes.extraction.tracking import Point, Prompt, PromptError, prompt_masks, track
 from physics_preserver.nodes.media.stills import ArrayClip
 
 
@@ -36,7 +36,7 @@ class Bright:
 
 @pytest.fixture
 def bright(monkeypatch) -> type[Bright]:
-    monkeypatch.setitem(tracking.TRACKERS, "bright", Bright)
+    monkeypatch.setattr(tracking, "EmbeddedTracker", Bright)
     monkeypatch.setattr(Bright, "seen", [])
     monkeypatch.setattr(Bright, "boxes", [])
     return Bright
@@ -50,7 +50,7 @@ def block(t: int) -> np.ndarray:
 
 @pytest.mark.parametrize("anchor", [0, 4, 9])
 def test_every_frame_is_tracked_away_from_the_anchor(bright, anchor):
-    result = track(clip_of(10), [Prompt("a", mask=block(anchor))], anchor, tracker="bright")
+    result = track(clip_of(10), [Prompt("a", anchor, mask=block(anchor))])
     assert len(result) == 10
     for t in range(10):
         assert np.array_equal(result.mask(t, "a"), block(t)), f"frame {t} is out of order"
@@ -60,19 +60,19 @@ def test_every_frame_is_tracked_away_from_the_anchor(bright, anchor):
     assert result.times == [Fraction(t, 24) for t in range(10)]
 
 
-def test_an_anchor_behind_the_end_is_refused(bright):
-    with pytest.raises(IndexError, match="10 frames; frame 10"):
-        track(clip_of(10), [Prompt("a", mask=block(0))], 10, tracker="bright")
+def test_a_frame_behind_the_end_is_refused(bright):
+    with pytest.raises(PromptError, match="10 frames, counted from 0; a prompt is on frame 10"):
+        track(clip_of(10), [Prompt("a", 10, mask=block(0))])
 
 
 def test_the_detector_guides_only_objects_it_can_name(bright):
     def detector(image):
         return [Detection("skateboard", 0.9, (5, 10, 16, 21), "yolox")]
 
-    track(clip_of(3), [Prompt("skateboard", mask=block(0))], detector=detector, tracker="bright")
+    track(clip_of(3), [Prompt("skateboard", mask=block(0))], detector=detector)
     assert bright.boxes == [[(5, 10, 16, 21)]] * 2
     bright.boxes.clear()
-    track(clip_of(3), [Prompt("hoverboard", mask=block(0))], detector=detector, tracker="bright")
+    track(clip_of(3), [Prompt("hoverboard", mask=block(0))], detector=detector)
     assert bright.boxes == [None, None]
 
 
@@ -92,7 +92,10 @@ def test_prompts_never_overlap_and_the_exact_one_wins():
     [
         ([], "nothing to track"),
         ([Prompt("a", box=(1, 1, 9, 9)), Prompt("a", box=(20, 1, 29, 9))], "label of its own"),
-        ([Prompt("a")], "neither a box nor a mask"),
+        ([Prompt("a")], "neither a box nor points nor a mask"),
+        ([Prompt("a", points=(Point(5, 5, False),))], "'a' has only negative points"),
+        ([Prompt("a", points=(Point(60, 5),))], "the point 60, 5 for 'a' is not inside 60x40"),
+        ([Prompt("a", points=(Point(5, -1),))], "the point 5, -1 for 'a' is not inside 60x40"),
         ([Prompt("a", mask=np.zeros((40, 60), bool))], "covers nothing"),
         ([Prompt("a", mask=np.ones((40, 64), bool))], "is 64x40, the clip 60x40"),
         ([Prompt("a", box=(70, 1, 90, 9))], "not inside 60x40"),

@@ -231,7 +231,7 @@ def test_missing_model_says_where_it_goes_and_comes_from(comfyui: Server, scene:
 
 def test_nothing_to_track_says_so(comfyui: Server, scene: Scene) -> None:
     kept = node("PP_PreviewTrack", clip=["1", 0], track=["3", 0])
-    with pytest.raises(PromptError, match="connect boxes or masks"):
+    with pytest.raises(PromptError, match="nothing to track"):
         comfyui.run({"1": load("scene.mp4"), "3": track("1"), "4": kept})
 
 
