@@ -8,10 +8,14 @@ from .conditioning.nodes import VACEControl
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .extraction.sam2_nodes import LoadSAM2
 from .media.nodes import LoadPhysics, PreviewTrack, SavePhysics
+from .prompting.nodes import ApproveTracks, PreviewPrompts, PromptObjects, serve_frames
 from .validation.nodes import ValidatePhysics
 
 
 class PhysicsPreserver(ComfyExtension):
+    async def on_load(self) -> None:
+        serve_frames()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             DetectSubjects,
@@ -21,6 +25,9 @@ class PhysicsPreserver(ComfyExtension):
             PreviewTrack,
             SavePhysics,
             LoadPhysics,
+            PromptObjects,
+            PreviewPrompts,
+            ApproveTracks,
             VACEControl,
             ValidatePhysics,
         ]

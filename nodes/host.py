@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Threads that answer a widget while a workflow may be running in another one.
+_aside = threading.local()
+
 
 def in_comfyui() -> bool:
     """True when this process is a ComfyUI server (its execution modules are loaded)."""
@@ -26,10 +31,20 @@ def in_comfyui() -> bool:
 
 def check_cancelled() -> None:
     """Raise ComfyUI's interruption when the user pressed cancel; a shell user's Ctrl-C raises by itself."""
-    if in_comfyui():
+    if in_comfyui() and not getattr(_aside, "active", False):
         import comfy.model_management
 
         comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+@contextmanager
+def beside_the_run() -> Iterator[None]:
+    """In here this thread doesn't belong to a running workflow: the user's cancel is not taken from it."""
+    _aside.active = True
+    try:
+        yield
+    finally:
+        _aside.active = False
 
 
 def progress(items: Iterable[T], total: int | None = None, label: str = "") -> Iterator[T]:
@@ -237,3 +252,53 @@ def new_temporary_file(stem: str, suffix: str) -> Path:
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{stem}_{uuid.uuid4().hex[:12]}{suffix}"
+
+
+def listed_file(name: str) -> Path:
+    """A file that ComfyUI's loaders can name: relative to its input, or with " [output]" or " [temp]" after it.
+
+    Raises:
+        ValueError: the name leads out of that folder.
+        FileNotFoundError: it isn't there.
+    """
+    import folder_paths
+
+    file = Path(folder_paths.get_annotated_filepath(name))
+    roots = (folder_paths.get_directory_by_type(kind) for kind in ("input", "output", "temp"))
+    if not any(folder_paths.is_within_directory(root, str(file)) for root in roots):
+        raise ValueError(f"{name!r} leads out of ComfyUI's folders")
+    if not file.is_file():
+        raise FileNotFoundError(f"{name!r} is not in ComfyUI's input folder")
+    return file
+
+
+def serve(path: str, answer: Callable[[dict[str, str]], bytes | dict[str, Any]]) -> None:
+    """Answer GET requests at `path` of ComfyUI's server, in a thread, beside whatever runs.
+
+    Args:
+        answer: gets the query; JPEG bytes and JSON-able dicts are sent. LookupError becomes 404, other errors of the
+            engine and of files 400, with the message as text.
+    """
+    import asyncio
+
+    from aiohttp import web
+    from server import PromptServer
+
+    from .media.clip import ClipError
+
+    def run(query: dict[str, str]) -> bytes | dict[str, Any]:
+        with beside_the_run():
+            return answer(query)
+
+    @PromptServer.instance.routes.get(path)
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            found = await asyncio.to_thread(run, dict(request.query))
+        except LookupError as error:
+            return web.Response(status=404, text=f"not found: {error}")
+        except (ClipError, OSError, ValueError) as error:
+            return web.Response(status=400, text=str(error))
+        if isinstance(found, dict):
+            return web.json_response(found)
+        kept = {"Cache-Control": "private, max-age=86400, immutable"}
+        return web.Response(body=found, content_type="image/jpeg", headers=kept)

@@ -123,13 +123,15 @@ class Server:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read()
 
-    def submit(self, graph: Mapping[str, Any]) -> str:
+    def submit(self, graph: Mapping[str, Any], **more: Any) -> str:
         """Queue an API-format workflow; its prompt id. Raises PromptError with what validation found.
+
+        `more` goes with it, such as partial_execution_targets.
 
         ComfyUI itself runs what is left of a workflow when some of its outputs are invalid; here that is an error.
         """
         try:
-            answer = json.loads(self.post("/prompt", {"prompt": graph}))
+            answer = json.loads(self.post("/prompt", {"prompt": graph, **more}))
         except urllib.error.HTTPError as error:
             answer = json.loads(error.read())
         if "error" in answer or answer.get("node_errors"):

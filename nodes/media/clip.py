@@ -68,6 +68,13 @@ class Clip:
         """Number of frames as far as it is known without decoding: for progress bars only."""
         return self.count()
 
+    def index(self) -> int:
+        """Number of frames the cheap way, for looking at single ones: `frame` is quick from then on.
+
+        A video's packets are listed and not decoded, so damage inside it isn't found, as `count` would.
+        """
+        return self.count()
+
     def span(self) -> tuple[Fraction, Fraction | None]:
         """(start, end) in seconds of the source file's clock that the clip covers; end None = to the file's end."""
         return Fraction(0), None

@@ -25,6 +25,8 @@ DURATION_SLACK_S = 0.5
 EXACT_COLOURS = 0x2 | 0x40000 | 0x2000
 # ComfyUI may still have PyAV 16, which converts all footage by BT.601; HD is BT.709.
 BT709 = 1
+# Their files have packets for reference pictures that are never shown.
+PACKETS_WITHOUT_FRAME = ("vp8", "libvpx")
 HONOURS_MATRIX = int(av.__version__.split(".")[0]) >= 17
 
 
@@ -53,6 +55,7 @@ class VideoClip(Clip):
         self._window = window
         self._allow_truncated = allow_truncated
         self._pts: list[int] | None = None
+        self._jumps: list[int] | None = None  # strictly rising; lets a read from the middle jump
         self.warnings = []
         self.width = self.height = 0
         if isinstance(source, BytesIO):
@@ -81,8 +84,13 @@ class VideoClip(Clip):
     def count(self) -> int:
         if self._pts is None:
             self._pts = [-1 if frame.pts is None else frame.pts for frame in self._decode()]
-            self._ordered = all(a < b for a, b in zip(self._pts, self._pts[1:], strict=False))
+            self._jumps = self._pts if _rising(self._pts) else None
         return len(self._pts)
+
+    def index(self) -> int:
+        if self._jumps is None and self._pts is None:
+            self._jumps = self._packet_times()
+        return self.count() if self._jumps is None else len(self._jumps)
 
     def span(self) -> tuple[Fraction, Fraction | None]:
         start, duration = (Fraction(seconds) for seconds in self._window)
@@ -97,21 +105,42 @@ class VideoClip(Clip):
         return round(duration * self.rate) if duration else None
 
     def _decoded_from(self, start: int) -> Iterator[Any]:
-        """Decoded frames start, start + 1, ...: by a jump where `count` has learned the timestamps, else skipping."""
-        if start and self._pts is not None:
-            if start >= len(self._pts):
-                return
-            if self._ordered:
-                target = self._pts[start]
-                frames = self._decode(seek=target)
-                for frame in frames:
-                    if frame.pts > target:
-                        break  # this container jumped too far: skip instead
-                    if frame.pts == target:
-                        yield frame
-                        yield from frames
-                        return
+        """Decoded frames start, start + 1, ...: by a jump where the timestamps are known, else skipping."""
+        if self._pts is not None and start >= len(self._pts):
+            return
+        if self._jumps is not None and 0 < start < len(self._jumps):
+            target = self._jumps[start]
+            frames = self._decode(seek=target)
+            for frame in frames:
+                if frame.pts > target:
+                    break  # this container jumped too far: skip instead
+                if frame.pts == target:
+                    yield frame
+                    yield from frames
+                    return
         yield from islice(self._decode(), start, None)
+
+    def _packet_times(self) -> list[int] | None:
+        """Timestamps of the frames in the window as the packets have them; None where those can't be relied on."""
+        start, duration = self._window
+        with self._open() as container:
+            stream = self._stream(container)
+            if stream.codec_context.name in PACKETS_WITHOUT_FRAME:
+                return None
+            first = int(start / stream.time_base) if start else None
+            last = int((start + duration) / stream.time_base) if duration else None
+            times = []
+            try:
+                for packet in container.demux(stream):
+                    check_cancelled()
+                    if packet.is_corrupt or (packet.size and packet.pts is None):
+                        return None
+                    if packet.size and not packet.is_discard:
+                        times.append(packet.pts)
+            except (FFmpegError, ValueError):
+                return None
+        times = sorted(t for t in times if (first is None or t >= first) and (last is None or t < last))
+        return times if times and _rising(times) else None
 
     def _decode(self, seek: int | None = None) -> Iterator[Any]:
         """Decoded frames inside the window; at a break a warning where that is allowed, else ClipError."""
@@ -192,6 +221,10 @@ class VideoClip(Clip):
                 return stream
         kinds = ", ".join(sorted({stream.type for stream in container.streams}))
         raise ClipError(f"{self.name} has no video stream{f', only {kinds}' if kinds else ' and no other'}")
+
+
+def _rising(times: list[int]) -> bool:
+    return all(a < b for a, b in zip(times, times[1:], strict=False))
 
 
 def _require_file(path: Path) -> None:

@@ -15,6 +15,9 @@ NODES = {
     "PP_PreviewTrack": ["VIDEO"],
     "PP_SavePhysics": ["STRING"],
     "PP_LoadPhysics": ["SAM3_TRACK_DATA", "PHYSICS_RELATIONS"],
+    "PP_PromptObjects": ["PHYSICS_PROMPTS", "STRING", "STRING", "INT", "BOUNDING_BOX"],
+    "PP_PreviewPrompts": ["MASK"],
+    "PP_ApproveTracks": ["SAM3_TRACK_DATA"],
     "PP_VACEControl": ["IMAGE", "MASK", "INT", "INT", "INT", "PHYSICS_CONTROL", "STRING"],
     "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "STRING"],
 }

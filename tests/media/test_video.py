@@ -13,6 +13,7 @@ import pytest
 from clips import number_of, remuxed, shades, with_audio, write_gop
 from physics_preserver.nodes.media.clip import ClipError
 from physics_preserver.nodes.media.open import open_clip
+from physics_preserver.nodes.media.video import VideoClip
 from physics_preserver.nodes.media.writer import VideoWriter
 
 
@@ -45,6 +46,48 @@ def test_random_access_gives_the_frame_of_that_number(clip_file, counted):
         assert number_of(clip.frame(index).image) == index
     with pytest.raises(IndexError, match="36 frames; frame 36"):
         clip.frame(36)
+
+
+def test_packets_are_counted_without_decoding_and_let_a_read_jump(clip_file, monkeypatch):
+    part = VideoClip(clip_file, (0.5, 0.5))
+    assert (open_clip(clip_file).index(), part.index()) == (36, 12)
+    clip = open_clip(clip_file)
+    decoded = []
+    whole = clip._decode  # type: ignore[attr-defined]
+    monkeypatch.setattr(clip, "_decode", lambda seek=None: (decoded.append(f) or f for f in whole(seek)))
+    clip.index()
+    assert decoded == []
+    for index in (0, 35, 9, 20, 1):
+        assert number_of(clip.frame(index).image) == index
+    assert len(decoded) < 5 * 11  # a group has 10 frames
+    assert [number_of(part.frame(index).image) for index in (11, 0, 5)] == [23, 12, 17]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".ts"])
+def test_packets_of_every_container_are_counted_as_its_frames(clip_file, tmp_path, suffix):
+    clip = open_clip(remuxed(clip_file, tmp_path / f"clip{suffix}"))
+    assert clip.index() == 36
+    assert [number_of(clip.frame(index).image) for index in (17, 35, 1)] == [17, 35, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("clip.avi", "mpeg4", {"bf": "2", "g": "9", "qmin": "2", "qmax": "2"}),
+        ("clip.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "crf": "4"}),  # packets nobody sees
+        ("clip.webm", "libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "16", "crf": "4"}),
+    ],
+)
+def test_packets_of_other_codecs_are_counted_as_their_frames(tmp_path, name, codec, options):
+    with av.open(str(tmp_path / name), "w") as container:
+        video = container.add_stream(codec, rate=24, options=options)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for image in shades(40):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(video.encode(None))
+    clip = open_clip(tmp_path / name)
+    assert clip.index() == sum(1 for _ in clip) == 40
+    assert [number_of(clip.frame(index).image) for index in (21, 39, 1)] == [21, 39, 1]
 
 
 def test_backwards_is_forwards_reversed(clip_file, monkeypatch):
