@@ -161,7 +161,7 @@ def models_list(options: Namespace) -> Result:
         lines += [f"models/{kind} ({', '.join(uses) or 'detectors of your own'}), looked for in:"]
         lines += [f"    {place}" for place in places]
         for entry, path in rows:
-            facts = f"{entry.note}; {entry.size_text()}; {entry.licence_text()}"
+            facts = f"{entry.note}; {entry.size_text()}; {entry.licence}"
             lines += [f"  {entry.name}  ({facts})", f"      {f'here: {path}' if path else entry.url}"]
     lines.append("`models get NAME` fetches one of them into the first of its folders.")
     return Result({"folders": folders, "files": files}, "\n".join(lines))
@@ -175,7 +175,7 @@ def models_get(options: Namespace) -> Result:
     if lying:
         raise FileExistsError(f"{entry.name} is there already: {lying}; `models check` tells whether it is whole")
     folder = host.model_folders(entry.folder)[0]
-    print(f"{entry.name}: {entry.size_text()}, {entry.licence_text()}, from {entry.url}", file=sys.stderr)
+    print(f"{entry.name}: {entry.size_text()}, {entry.licence}, from {entry.url}", file=sys.stderr)
     fetched = get(entry, folder, partial(print, file=sys.stderr))
     data = {**asdict(fetched), "path": str(fetched.path), "name": entry.name, "licence": entry.licence}
     text = f"{fetched.proof}\nSHA-256: {fetched.sha256}\nwritten: {fetched.path} ({megabytes(fetched.size)})"

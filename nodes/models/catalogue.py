@@ -30,7 +30,7 @@ class ModelFile:
     needs: str
     url: str
     page: str
-    licence: str | None
+    licence: str
     size: int | None = None
     size_is_exact: bool = False
     sha256: str | None = None
@@ -41,9 +41,6 @@ class ModelFile:
         if self.size is None:
             return "size not known"
         return megabytes(self.size) if self.size_is_exact else f"about {self.size / 1e6:.0f} MB"
-
-    def licence_text(self) -> str:
-        return self.licence or f"licence not known, see {self.page}"
 
 
 def _yolox() -> list[ModelFile]:
@@ -122,7 +119,7 @@ def _pose() -> list[ModelFile]:
     files = [
         ModelFile(
             "dw-ll_ucoco_384.onnx", "dwpose", "pose", "rtmlib", f"{dwpose}/resolve/main/dw-ll_ucoco_384.onnx", dwpose,
-            None, note="DWPose l, 384x288, the file other packs use",
+            "Apache-2.0", note="DWPose l, 384x288, the file other packs use",
         )
     ]  # fmt: skip
     zips = (
@@ -192,7 +189,7 @@ def missing_model_text(folder: str, name: str) -> str:
     archive = f", a zip: the file {entry.member} in it, renamed" if entry.member else ""
     return (
         f"{looked} Get it with `{host.command_line()} models get {entry.name}`, or put it into {folders[0]} "
-        f"yourself, from {entry.url} ({entry.size_text()}, {entry.licence_text()}{archive})."
+        f"yourself, from {entry.url} ({entry.size_text()}, {entry.licence}{archive})."
     )
 
 
