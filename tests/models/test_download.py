@@ -104,14 +104,26 @@ def test_a_later_call_goes_on_with_what_an_earlier_one_kept(entry, server, tmp_p
     assert names(tmp_path) == ["m.onnx"]
 
 
+def test_a_part_that_is_complete_is_not_asked_for_again(entry, server, tmp_path, said, monkeypatch):
+    def interrupted(file: Path) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(download, "sha256_of", interrupted)
+        get(entry, tmp_path, said.append)
+    assert get(entry, tmp_path, said.append).path.read_bytes() == DATA
+    assert len(server.requests) == 1
+
+
 def test_a_server_without_ranges_sends_all_of_it_again(entry, server, tmp_path, said):
     server.ranges, server.drops = False, [1_000_000]
     assert get(entry, tmp_path, said.append).path.read_bytes() == DATA
     assert "starting anew" in said[-1]
 
 
-def test_a_server_without_etags_is_not_gone_on_with(entry, server, tmp_path, said):
-    server.etags, server.drops = False, [1_000_000]
+@pytest.mark.parametrize("etag", ["", 'W/"{md5}"'], ids=["no ETag", "a weak ETag"])
+def test_a_server_that_names_no_exact_version_is_not_gone_on_with(entry, server, tmp_path, said, etag):
+    server.etag, server.drops = etag, [1_000_000]
     assert get(entry, tmp_path, said.append).path.read_bytes() == DATA
     assert all("Range" not in request for request in server.requests)
 
@@ -123,7 +135,9 @@ def test_a_file_changed_meanwhile_is_not_glued_to_the_old_one(entry, server, tmp
     with pytest.raises(DownloadError):
         get(unknown, tmp_path, said.append)
     changed = server.files["/m.onnx"] = onnx_like(3_000_000, seed=2)
+    before = len(server.requests)
     assert get(unknown, tmp_path, said.append).path.read_bytes() == changed
+    assert len(server.requests) == before + (1 if if_range else 2)
 
 
 def test_a_file_that_became_shorter_than_the_part_starts_anew(entry, server, tmp_path, said):
