@@ -180,8 +180,9 @@ def _validate(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where report and chart go")
     parser.add_argument("--label", help="the object to judge (default: the first that is not the person)")
     parser.add_argument(
-        "--threshold", type=float, metavar="J",
-        help="every frame's mask overlap must reach this (the strict rule: 0.90); without it the standard rule holds",
+        "--profile", default="standard", metavar="P",
+        help="strict (masks overlap by more than .90 on every frame), standard, loose, or a .toml file of your own "
+        "limits (default: standard)",
     )  # fmt: skip
     parser.add_argument(
         "--detector", metavar="FILE.onnx",

@@ -87,8 +87,11 @@ def condition(options: Namespace) -> Result:
 def validate(options: Namespace) -> Result:
     from .conditioning.vace import read_control
     from .validation.chart import save_chart
-    from .validation.report import FAILED, PASSED, summary
+    from .validation.findings import FAILED, PASSED
+    from .validation.profile import load_profile
     from .validation.validate import validate as judge
+
+    profile = load_profile(options.profile)
 
     physics = read_physics(options.physics)
     generated = open_clip(options.generated, rate=physics.track.rate)
@@ -97,18 +100,20 @@ def validate(options: Namespace) -> Result:
     detector = open_detector(find_detector(options.detector)) if options.detector else None
     report = judge(
         physics.track,
+        physics.clip(),
         generated,
         partial(track_masks, detector=detector),
         options.label,
-        options.threshold,
+        profile,
         control["crop"],
         control["frames"],
-    )
+    ).report
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(options.out / "iou_report.json", report)
     save_chart(report, options.out / "iou_chart.png", overwrite=True)
     code = {PASSED: 0, FAILED: 1}.get(report["verdict"], 2)
-    lines = [summary(report), *(f"warning: {warning}" for warning in report["warnings"])]
+    failed = [f"  {rule['text']}" for rule in report["rules"] if rule["verdict"] == FAILED]
+    lines = [report["summary"], *failed, *(f"warning: {warning}" for warning in report["warnings"])]
     return Result(report, "\n".join([*lines, f"written: {options.out / 'iou_report.json'}"]), code)
 
 

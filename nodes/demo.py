@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,7 @@ from .media.track import Track
 from .media.writer import VideoWriter
 from .validation.chart import render_chart, save_chart
 from .validation.region import jaccard
-from .validation.report import judge, rule_for
-from .validation.validate import measure, validate
+from .validation.validate import judge_tracks, validate
 
 SCHEMA, SCHEMA_VERSION = "physics-preserver/demo", 1
 OBJECT = LABELS[1]
@@ -54,7 +53,7 @@ class Outcome:
     Attributes:
         report: of `validate`.
         track: what the tracker found in it.
-        true: what the same rule says about the true masks of source and clip; its verdict is the expected one.
+        true: what the same rules say about the true masks of source and clip; its verdict is the expected one.
         agreement: mean J of the found and the true masks of this clip, by label.
     """
 
@@ -98,7 +97,9 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         plan = plan_control((clip.height, clip.width), len(found.track))
         write_control(out / "control", clip, found.track, plan, LABELS)
     with _Timed(seconds, "validate"):
-        outcomes = [judge_case(case, made, found.track, truth) for case, made in zip(cases, generated, strict=True)]
+        outcomes = [
+            judge_case(case, made, clip, found.track, truth) for case, made in zip(cases, generated, strict=True)
+        ]
     with _Timed(seconds, "pictures"):
         for case, outcome in zip(cases, outcomes, strict=True):
             save_chart(outcome.report, out / f"chart_{case.name}.png", overwrite=True)
@@ -132,19 +133,13 @@ def render(scene: Scene, file: Path) -> Clip:
     return open_clip(file)
 
 
-def judge_case(case: Case, clip: Clip, source: Track, truth: Track) -> Outcome:
-    """Validate one clip against the source's track, and say what its true masks would have given."""
-    kept: list[Track] = []
-
-    def tracker(footage: Clip, masks: Mapping[str, np.ndarray], frame: int) -> Track:
-        kept.append(track_masks(footage, masks, frame))
-        return kept[0]
-
-    report = validate(source, clip, tracker, OBJECT)
+def judge_case(case: Case, clip: Clip, footage: Clip, source: Track, truth: Track) -> Outcome:
+    """Validate one clip against the source's footage and track, and say what its true masks would have given."""
+    judged = validate(source, footage, clip, track_masks, OBJECT)
     expected = case.scene.track()
-    true = judge(OBJECT, measure(truth, expected, OBJECT, skip=(0,)), rule_for())
-    agreement = {label: float(jaccard(kept[0], expected, label).mean()) for label in LABELS}
-    return Outcome(report, kept[0], true, agreement)
+    true = judge_tracks(truth, expected, (), OBJECT, prompted=0)
+    agreement = {label: float(jaccard(judged.found, expected, label).mean()) for label in LABELS}
+    return Outcome(judged.report, judged.found, true, agreement)
 
 
 def relation_figures(relations: Relations, truths: Sequence[Truth]) -> dict[str, Any]:

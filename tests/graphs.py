@@ -36,9 +36,11 @@ def drawn_boxes(scene: Scene) -> dict[str, Any]:
     return node("CreateBoundingBoxes", width=scene.width, height=scene.height, editor_state={"__value__": boxes})
 
 
-def validate(source: str, generated: str, **inputs: Any) -> dict[str, Any]:
-    choices = {"label": "", "threshold": 0.0, "detector": "none"}
-    return node("PP_ValidatePhysics", source=[source, 0], generated=[generated, 0], **{**choices, **inputs})
+def validate(source: str, generated: str, clip: str = "1", **inputs: Any) -> dict[str, Any]:
+    """Validate Physics; `clip` is the node of the source's footage."""
+    choices = {"label": "", "profile": "standard", "detector": "none"}
+    links = {"source": [source, 0], "clip": [clip, 0], "generated": [generated, 0]}
+    return node("PP_ValidatePhysics", **links, **{**choices, **inputs})
 
 
 def text(source: str, output: int) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def resized(image_size: int) -> tuple[str, ...]:
 
 
 def liven(net: Any, seed: int) -> None:
-    """Make random weights give masks of some size that depend on what is remembered.
+    """Make random weights give masks of some size that depend on what is remembered, on objects that come and go.
 
     As they are drawn, the memory's fuser is off (its scale is 1e-6), the position embeddings are zero, the mask
     logits are all but constant, and the object score has one sign for every frame.
@@ -73,25 +73,34 @@ def liven(net: Any, seed: int) -> None:
     def noise(parameter: torch.Tensor, scale: float) -> None:
         parameter.add_(torch.randn(parameter.shape, generator=random) * scale)
 
+    def louder(layers: Any, factor: float) -> None:
+        for layer in layers:
+            layer.weight.mul_(factor)
+
     with torch.no_grad():
         noise(net.image_encoder.trunk.pos_embed, 0.5)
         noise(net.image_encoder.trunk.pos_embed_window, 0.5)
         noise(net.maskmem_tpos_enc, 1.0)
-        if hasattr(net, "no_obj_ptr"):
-            noise(net.no_obj_ptr, 0.5)
+        noise(net.no_obj_ptr, 0.5)
         for layer in net.memory_encoder.fuser.layers:
             noise(layer.gamma, 0.3)
+        louder([net.memory_encoder.out_proj], 3)
         for layer in net.memory_attention.layers:
-            layer.cross_attn_image.out_proj.weight.mul_(6)
-            layer.cross_attn_image.v_proj.weight.mul_(3)
-            layer.cross_attn_image.k_proj.weight.mul_(3)
-            layer.cross_attn_image.q_proj.weight.mul_(3)
+            cross = layer.cross_attn_image
+            louder([cross.q_proj, cross.k_proj], 3)
+            louder([cross.v_proj], 4)
+            louder([cross.out_proj], 6)
         decoder = net.sam_mask_decoder
+        for layer in decoder.transformer.layers:
+            cross = layer.cross_attn_token_to_image
+            louder([cross.q_proj, cross.k_proj, cross.v_proj, cross.out_proj], 4)
         for head in decoder.output_hypernetworks_mlps:
-            head.layers[-1].weight.mul_(20)
-        decoder.iou_prediction_head.layers[-1].weight.mul_(5)
-        decoder.pred_obj_score_head.layers[-1].weight.mul_(20)
-        decoder.pred_obj_score_head.layers[-1].bias.fill_(1.0)
+            louder(head.layers[:-1], 2)
+            louder(head.layers[-1:], 20)
+        louder(decoder.iou_prediction_head.layers[-1:], 5)
+        louder(decoder.pred_obj_score_head.layers[:-1], 3)
+        louder(decoder.pred_obj_score_head.layers[-1:], 60)
+        decoder.pred_obj_score_head.layers[-1].bias.fill_(0.0)
 
 
 @dataclass(frozen=True)

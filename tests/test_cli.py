@@ -100,7 +100,7 @@ def test_a_clip_of_another_length_fails_by_that_name(extracted, footage, tmp_pat
         for frame in islice(Scene(WIDTH, HEIGHT, exposures=1), FRAMES - 2):
             video.write(frame.image)
     code, out, _ = run(capsys, "validate", extracted, tmp_path / "short.mp4", "--out", tmp_path / "r", "--json")
-    assert code == 1 and "length" in [fault["name"] for fault in json.loads(out)["faults"]]
+    assert code == 1 and "length" in [cause["name"] for cause in json.loads(out)["causes"]]
 
 
 UNUSABLE = {

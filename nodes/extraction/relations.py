@@ -122,7 +122,7 @@ def relate(track: Track, person: str, object: str, camera: np.ndarray | None = N
     offsets = np.array([np.subtract(sight.thing, sight.person) for sight in sights]).reshape(-1, 2)
     offsets = offsets / heights[:, None]
     moves = np.broadcast_to(np.eye(2, 3), (len(track), 2, 3)) if camera is None else camera
-    contact = _contacts(distances, heights)
+    contact = contacts(distances, heights)
     apart = np.array([touching is False for touching in contact], bool) & (distances < LET_GO * heights)
     in_air, rise = _airborne(sights, apart, heights, moves, times, track.clip_size)
     return Relations(
@@ -217,19 +217,20 @@ def _steadied(heights: np.ndarray, times: np.ndarray) -> np.ndarray:
     return steady
 
 
-def _contacts(distances: np.ndarray, heights: np.ndarray) -> list[bool | None]:
-    contacts: list[bool | None] = []
+def contacts(distances: np.ndarray, heights: np.ndarray) -> list[bool | None]:
+    """Contact with hysteresis from distances and person heights, float64 [T] px; None where a distance is nan."""
+    states: list[bool | None] = []
     touching = False
     for t, (distance, height) in enumerate(zip(_median3(distances), heights, strict=True)):
         if not np.isfinite(distances[t]):
-            contacts.append(None)
+            states.append(None)
             continue
         limit = (
             max(CONTACT_ENDS * height, CONTACT_ENDS_PX) if touching else max(CONTACT_BEGINS * height, CONTACT_BEGINS_PX)
         )
         touching = bool(distance <= limit)
-        contacts.append(touching)
-    return contacts
+        states.append(touching)
+    return states
 
 
 def _median3(values: np.ndarray) -> np.ndarray:

@@ -109,8 +109,9 @@ class ObjectMemory:
     def prune(self, run: Pass, net: Any) -> None:
         """Drop what no later frame can read: not in this pass, and not in one the other way from where it began.
 
-        The next frame reads the tokens of the last `num_maskmem - 1` frames and the pointers of the last
-        `max_obj_ptrs_in_encoder - 1`; the frame where this pass began is the next one's at the earliest.
+        A frame reads the tokens of the last `num_maskmem - 1` frames and the pointers of the last
+        `max_obj_ptrs_in_encoder - 1`. The frame that was just tracked may be read for once more, in a correction;
+        the frame where this pass began is the first of the other pass at the earliest.
         """
         most_tokens, most_pointers = net.num_maskmem - 1, net.max_obj_ptrs_in_encoder - 1
         kept = self.selected(run.start).keys() | self.selected(run.now).keys()
@@ -120,9 +121,9 @@ class ObjectMemory:
         for frame in list(self.recent):
             behind = -run.since(frame, run.now)
             ahead = run.since(frame, run.start)
-            if behind >= most_pointers and not 0 <= ahead <= most_pointers:
+            if behind > most_pointers and not 0 <= ahead <= most_pointers:
                 del self.recent[frame]
-            elif behind >= most_tokens and not 0 <= ahead <= most_tokens:
+            elif behind > most_tokens and not 0 <= ahead <= most_tokens:
                 self.recent[frame].tokens = None
 
 
@@ -160,8 +161,9 @@ def fuse_memories(
     stacked = stacked.view(count, slots, -1, width).permute(1, 2, 0, 3)  # [slots, h*w, B, C']
     places = torch.tensor([[place for place, _ in reading.memories] for reading in readings]).T  # [slots, B]
     times = net.maskmem_tpos_enc[(net.num_maskmem - places - 1).to(image.device), 0, 0]  # [slots, B, C']
-    memory = [stacked.reshape(-1, count, width)]
     positions = [(memory_positions + times[:, None]).reshape(-1, count, width)]
+    # Pointers are float32 and would make all of it so; without any (the only prompt lies ahead) it must be asked for.
+    memory = [stacked.reshape(-1, count, width).to(positions[0].dtype)]
     if pointers:
         values = torch.stack([pointer for reading in readings for _, pointer in reading.pointers])
         values = values.view(count, pointers, -1, width).permute(1, 2, 0, 3).reshape(-1, count, width)

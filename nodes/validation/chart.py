@@ -39,7 +39,9 @@ def render_chart(report: dict[str, Any], width: int = WIDTH, height: int = HEIGH
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    region, boundary = (_floats(values) for values in (report["all_scores"], report["boundary_f"]["per_frame"]))
+    measures = report["measures"].get(report["label"], {})
+    region = _floats(report["all_scores"])
+    boundary = _floats(measures.get("boundary", {}).get("values", []))
     total = max(report["source"]["frames"] or 0, len(region), 2)
 
     for found in report["failing_ranges"]:
@@ -50,12 +52,13 @@ def render_chart(report: dict[str, Any], width: int = WIDTH, height: int = HEIGH
         axes.axvspan(len(region) - 0.5, total - 0.5, color=GREY, alpha=0.25, lw=0, hatch="//", label="no frames")
     axes.plot(boundary, color=ORANGE, lw=1.4, label="F, outline", zorder=2)
     axes.plot(region, color=BLUE, lw=2, label="J, region", zorder=3)
-    for other, measures in report["others"].items():
-        axes.plot(_floats(measures["all_scores"]), color=GREY, lw=1, ls=":", label=f"J, {other}")
-    axes.axhline(report["threshold"], color=BLUE, lw=1.2, ls="--", label=f"J {report['threshold']:.2f}")
-    if report["rule"]["outline"] is not None:
-        outline = report["rule"]["outline"]
-        axes.axhline(outline, color=ORANGE, lw=1.2, ls="--", label=f"F {outline:.2f}; fails below both")
+    for other, values in report["measures"].items():
+        if other != report["label"]:
+            axes.plot(_floats(values["region"]["values"]), color=GREY, lw=1, ls=":", label=f"J, {other}")
+    for name, colour, letter in (("region", BLUE, "J"), ("boundary", ORANGE, "F")):
+        limit = measures.get(name, {}).get("limit")
+        if limit is not None:
+            axes.axhline(limit, color=colour, lw=1.2, ls="--", label=f"{letter} {limit:.2f}")
 
     axes.set(xlim=(-0.5, total - 0.5), ylim=(0, 1.12), xlabel="frame", ylabel="agreement with the source")
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -88,13 +91,8 @@ def _title(report: dict[str, Any]) -> str:
     verdict = f"{report['label']}: {report['verdict']}"
     if report["undecided"]:
         return f"{verdict}: {report['undecided']}"
-    if report["avg_iou"] is None:
-        return verdict
-    others = [f"\n{fault['text']}" for fault in report["faults"] if fault["name"] not in ("share", "run")]
-    return (
-        f"{verdict} (mean J {report['avg_iou']:.2f}, F {report['boundary_f']['avg']:.2f}, "
-        f"{report['failed_count']} of {report['judged_frames']} frames fail){''.join(others)}"
-    )
+    causes = [f"\n{cause['text']}" for cause in report["causes"][:2]]
+    return f"{verdict}{''.join(causes)}"
 
 
 def _floats(values: list[float | None]) -> np.ndarray:

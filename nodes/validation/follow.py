@@ -30,11 +30,13 @@ class Followed:
     Attributes:
         track: the masks that the tracker found in the generated clip.
         prompted_frame: the one frame whose source masks the tracker was shown; it can't be judged.
+        prompts: those masks by label, bool [H, W] at the clip's size.
         warnings: what a reader of the verdict should know about it.
     """
 
     track: Track
     prompted_frame: int
+    prompts: Mapping[str, np.ndarray]
     warnings: list[str] = field(default_factory=list)
 
 
@@ -74,7 +76,7 @@ def follow(clip: Clip, source: Track, labels: Sequence[str], track: TrackFunctio
                 if label not in prompts]  # fmt: skip
     if frame > 0:
         warnings.insert(0, f"{labels[0]!r} is not fully there on frame 0: it was tracked both ways from frame {frame}")
-    return Followed(track(clip, prompts, frame), frame, warnings)
+    return Followed(track(clip, prompts, frame), frame, prompts, warnings)
 
 
 def prompt_frame(areas: np.ndarray) -> int | None:

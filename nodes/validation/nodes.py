@@ -9,6 +9,7 @@ from comfy_api.latest import io, ui
 
 from .. import host
 from ..extraction.subjects import check_detector_choice, detector_choices
+from .profile import profile_names
 
 NO_DETECTOR = "none"
 
@@ -32,6 +33,11 @@ class ValidatePhysics(io.ComfyNode):
             inputs=[
                 ObjectTrack.Input("source", tooltip="The original clip's track."),
                 io.MultiType.Input(
+                    "clip",
+                    [io.Video, io.Image],
+                    tooltip="The footage that the track was made from: it tells what the tracker itself gets wrong.",
+                ),
+                io.MultiType.Input(
                     "generated",
                     [io.Video, io.Image],
                     tooltip="The clip to judge: as many frames as the source, in any size of the same proportions.",
@@ -46,17 +52,11 @@ class ValidatePhysics(io.ComfyNode):
                     default="",
                     tooltip="The object that the verdict is about. Empty: the first that isn't a person.",
                 ),
-                io.Float.Input(
-                    "threshold",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    advanced=True,
-                    tooltip=(
-                        "0: the standard rule, which allows for the tracker's own error. Above 0: the clip passes when "
-                        "the masks' IoU reaches this on every frame."
-                    ),
+                io.Combo.Input(
+                    "profile",
+                    options=profile_names(),
+                    default="standard",
+                    tooltip="How strict the verdict is. strict: the masks overlap by more than .90 on every frame.",
                 ),
                 io.Combo.Input(
                     "detector",
@@ -78,7 +78,7 @@ class ValidatePhysics(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, source: Any, generated: Any, label: str, threshold: float, detector: str, control: Any = None
+        cls, source: Any, clip: Any, generated: Any, label: str, profile: str, detector: str, control: Any = None
     ) -> io.NodeOutput:
         import numpy as np
 
@@ -87,22 +87,23 @@ class ValidatePhysics(io.ComfyNode):
         from ..media.exchange import from_socket
         from ..media.open import open_clip
         from .chart import render_chart
-        from .report import summary
+        from .profile import load_profile
         from .validate import validate
 
         finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
         follow = partial(track_masks, detector=finder)
         original = from_socket(source)
-        clip = open_clip(generated, rate=original.rate)
+        footage, made = (open_clip(video, rate=original.rate) for video in (clip, generated))
         shown = {} if control is None else {"crop": tuple(control["crop"]), "frames": control["frames"]}
-        report = validate(original, clip, follow, label.strip() or None, threshold or None, **shown)
+        judged = validate(original, footage, made, follow, label.strip() or None, load_profile(profile), **shown)
+        report = judged.report
         chart = host.to_tensor(render_chart(report)[None].astype(np.float32) / 255)
         return io.NodeOutput(
             report,
             report["passed"],
-            report["avg_iou"] or 0.0,
+            report["score"] or 0.0,
             chart,
-            summary(report),
+            report["summary"],
             ui=ui.PreviewImage(chart, cls=cls),
         )
 

@@ -1,0 +1,420 @@
+"""The rules of a profile, applied: one Finding for each rule and object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .findings import FAILED, NOT_JUDGED, PASSED, Finding, in_words, longest_run, ranges, worst_frames
+from .measure import Subject, widened
+from .motion import Lag
+from .profile import Profile
+from .shape import edge_jaccard, steadied
+
+# Half-width of the window whose median tells a steady displacement from a wobble, frames; and how many frames in a row
+# such a window must miss the limit.
+WINDOW, LONG = 6, 10
+# Share of the frames with an object that a rule must have judged to say that they pass.
+ENOUGH = 0.25
+# Frames of a contact change by which source and clip may differ: the edge of a mask decides on which it falls.
+EDGE_OF_CONTACT = 1
+
+
+def object_rules(subject: Subject, profile: Profile, size: tuple[int, int]) -> list[Finding]:
+    """Every rule of the profile that is about one object's masks. `size`: (H, W) px of the generated clip."""
+    makers: Mapping[str, Callable[[Subject, Mapping[str, float], tuple[int, int]], list[Finding]]] = {
+        "missing": _missing,
+        "region": _region,
+        "boundary": _boundary,
+        "offset": _offset,
+        "scale": _scale,
+        "orientation": _orientation,
+        "contact": _contact,
+    }
+    return [
+        finding for rule, make in makers.items() if (keys := profile.get(rule)) for finding in make(subject, keys, size)
+    ]
+
+
+def frame_rule(
+    name: str,
+    subject: Subject,
+    keys: Mapping[str, float],
+    misses: np.ndarray,
+    judged: np.ndarray,
+    values: np.ndarray,
+    floor: np.ndarray,
+    unit: str,
+    higher: bool,
+    words: str,
+) -> Finding:
+    """A rule of which a share of the frames, or so many in a row, may miss the limit.
+
+    Args:
+        misses, judged: bool [T]; a frame that isn't judged doesn't miss.
+        values, floor: float64 [T], what was measured and what the tracker gets on the source itself.
+        higher: larger values are better.
+        words: "the masks overlap by less than 0.60".
+    """
+    misses = misses & judged
+    count, failed = int(judged.sum()), int(misses.sum())
+    run = longest_run(misses)
+    too_many = failed > keys.get("share", 0.0) * count
+    too_long = run[1] - run[0] > keys["run"]
+    failing = failed > max(keys.get("share", 0.0) * count, keys["run"]) or too_long
+    verdict = (
+        FAILED if failing else PASSED if count >= ENOUGH * max(int(subject.shown.sum()), 1) and count else NOT_JUDGED
+    )
+    sign = 1 if higher else -1
+    value = None
+    if count:
+        inside = values[judged & np.isfinite(values)]
+        if len(inside):
+            value = sign * float(np.quantile(sign * inside, keys.get("share", 0.0)))
+        if too_long and not too_many:
+            part = values[run[0] : run[1]]
+            value = sign * float(np.nanmax(sign * part)) if np.isfinite(part).any() else value
+    known = floor[judged & np.isfinite(floor)]
+    text = f"{subject.label}: {words} on {failed} of {count} judged frames"
+    if failing:
+        text += f" ({in_words(ranges(misses))})"
+    elif verdict == NOT_JUDGED:
+        text = f"{subject.label}: only {count} of {int(subject.shown.sum())} frames could be judged"
+    return Finding(
+        name,
+        subject.label,
+        verdict,
+        text,
+        value,
+        keys.get("limit"),
+        unit,
+        float(sign * np.quantile(sign * known, keys.get("share", 0.0))) if len(known) else None,
+        misses if failing else np.zeros(len(misses), bool),
+        judged,
+        worst_frames(-sign * values, misses),
+    )
+
+
+def steady_rule(
+    name: str,
+    subject: Subject,
+    limit: np.ndarray,
+    values: Sequence[np.ndarray],
+    controls: Sequence[np.ndarray],
+    usable: np.ndarray,
+    unit: str,
+    scale: np.ndarray,
+    words: str,
+) -> Finding:
+    """A rule about what stays off over many frames: the median, over the clip and over windows of it.
+
+    A single frame of a track is noisy, its median isn't: what the same median says of a harmless copy is how far it
+    may be trusted.
+
+    Args:
+        limit: float64 [T], in `unit`.
+        values, controls: one or two signed series, float64 [T]; two are a vector.
+        usable: bool [T].
+        scale: float64 [T]: what the series are multiplied by to be in `unit`.
+    """
+    total = int(subject.shown.sum())
+    count = int(usable.sum())
+    if count < min(3, max(total, 1)):
+        return _not_judged(name, subject, limit, unit, f"only {count} of {total} frames could be judged")
+    within = [np.where(usable, value * scale, np.nan) for value in values]
+    copies = [np.where(usable, control * scale, np.nan) for control in controls]
+    whole, whole_floor = (_length([np.nanmedian(part) for part in parts]) for parts in (within, copies))
+    moving, moving_floor = (_length([steadied(part, WINDOW) for part in parts]) for parts in (within, copies))
+    typical = float(np.median(limit[usable]))
+    local_floor = max(whole_floor, float(np.nanquantile(moving_floor[usable], 0.95)))
+    off = usable & (moving > limit + local_floor)
+    run = longest_run(off)
+    misses_whole = whole > typical + whole_floor
+    misses_part = run[1] - run[0] >= LONG
+    failing = usable & (moving > limit / 2) if misses_whole else off
+    value, floor = (whole, whole_floor)
+    if misses_part and not misses_whole:
+        value, floor = float(np.nanmax(moving[run[0] : run[1]])), local_floor
+    if misses_whole or misses_part:
+        verdict, margin = FAILED, (value - typical) / max(floor, 1e-3)
+        text = (
+            f"{words} by {value:.2g}{_spaced(unit)} over {in_words(ranges(failing, bridge=3))} ({typical:.2g} allowed)"
+        )
+    elif whole_floor > typical or whole > typical:
+        return _not_judged(
+            name,
+            subject,
+            limit,
+            unit,
+            f"{words} by {whole:.2g}{_spaced(unit)}, but the tracker itself is off by {whole_floor:.2g} on the source",
+            whole,
+            whole_floor,
+        )
+    elif count < ENOUGH * total:
+        return _not_judged(name, subject, limit, unit, f"only {count} of {total} frames could be judged", whole, floor)
+    else:
+        verdict, margin = PASSED, (typical - value) / max(floor, 1e-3)
+        text = f"steadily off by {value:.2g}{_spaced(unit)} at most ({typical:.2g} allowed)"
+        failing = np.zeros(len(subject), bool)
+    return Finding(
+        name,
+        subject.label,
+        verdict,
+        f"{subject.label}: {text}",
+        value,
+        round(typical, 4),
+        unit,
+        floor,
+        failing,
+        usable,
+        worst_frames(moving, failing),
+        min(margin, 1000.0),
+    )
+
+
+def _spaced(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def _length(parts: Sequence[Any]) -> Any:
+    return np.abs(parts[0]) if len(parts) == 1 else np.hypot(parts[0], parts[1])
+
+
+def _not_judged(
+    name: str,
+    subject: Subject,
+    limit: Any,
+    unit: str,
+    text: str,
+    value: float | None = None,
+    floor: float | None = None,
+) -> Finding:
+    nothing = np.zeros(len(subject), bool)
+    typical = float(np.median(limit)) if np.size(limit) else None
+    return Finding(
+        name, subject.label, NOT_JUDGED, f"{subject.label}: {text}", value, typical, unit, floor, nothing, nothing
+    )
+
+
+def _missing(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    pair = subject.pair
+    one = pair.expected.visible != pair.found.visible
+    # Where a copy of the source has the same fault, the tracker has it, not the clip.
+    copies = [floor.expected.visible != floor.found.visible for floor in subject.floors]
+    stray = widened(np.any(copies, axis=0).astype(float)) > 0 if copies else np.zeros(len(pair), bool)
+    judged = subject.shown & ~stray
+    words = "it is missing, or there when the source has none,"
+    floor = np.any(copies, axis=0).astype(float) if copies else np.full(len(pair), np.nan)
+    return [frame_rule("missing", subject, keys, one, judged, one.astype(float), floor, "", False, words)]
+
+
+def _region(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    limit = np.minimum(keys["limit"], edge_jaccard(subject.pair.expected, keys["edge"] * float(np.hypot(*size))))
+    values = subject.pair.region
+    floor = subject.floor([copy.region for copy in subject.floors], "higher")
+    words = f"the masks overlap by less than {keys['limit']:.2f}"
+    return [_overlap("region", subject, keys, values, floor, limit, words)]
+
+
+def _boundary(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    values = subject.pair.boundary
+    floor = subject.floor([copy.boundary for copy in subject.floors], "higher")
+    words = f"the outlines agree by less than {keys['limit']:.2f}"
+    return [_overlap("boundary", subject, keys, values, floor, np.full(len(values), keys["limit"]), words)]
+
+
+def _overlap(
+    name: str,
+    subject: Subject,
+    keys: Mapping[str, float],
+    values: np.ndarray,
+    floor: np.ndarray,
+    limit: np.ndarray,
+    words: str,
+) -> Finding:
+    strays = widened((floor < limit).astype(float)) > 0
+    judged = subject.shown & ~subject.unsure & ~strays
+    return frame_rule(name, subject, keys, values < limit, judged, values, floor, "", True, words)
+
+
+def _offset(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    x, y = subject.residuals["x"], subject.residuals["y"]
+    percent = 100 / subject.unit_px
+    least = keys["least_px"] * percent
+    value, error = np.hypot(x.value, y.value) * percent, np.hypot(x.error, y.error) * percent
+    control = np.hypot(x.control, y.control) * percent
+    limit, steady = np.maximum(keys["limit"], least), np.maximum(keys["steady"], least)
+    usable = subject.shown & ~subject.unsure & np.isfinite(value) & np.isfinite(error)
+    unit = "% of the person's height"
+    return [
+        _single("offset", subject, keys, value, error, control, limit, usable, unit, "the centre is off by more than"),
+        steady_rule(
+            "offset steady",
+            subject,
+            steady,
+            (x.value, y.value),
+            (x.control, y.control),
+            usable,
+            unit,
+            percent,
+            "the centre stays off",
+        ),
+    ]
+
+
+def _scale(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    return _scalar("scale", "scale", subject, keys, "%", "the size is off")
+
+
+def _orientation(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    if not np.isfinite(subject.residuals["angle"].value).any():
+        return []  # an object that is never elongated has no angle
+    return _scalar("orientation", "angle", subject, keys, "degrees", "the long axis is turned")
+
+
+def _scalar(
+    name: str, quantity: str, subject: Subject, keys: Mapping[str, float], unit: str, words: str
+) -> list[Finding]:
+    residual = subject.residuals[quantity]
+    usable = subject.shown & ~subject.unsure & np.isfinite(residual.value) & np.isfinite(residual.error)
+    limit, steady = (np.full(len(subject), keys[key]) for key in ("limit", "steady"))
+    value, control = np.abs(residual.value), np.abs(residual.control)
+    return [
+        _single(name, subject, keys, value, residual.error, control, limit, usable, unit, f"{words} by more than"),
+        steady_rule(
+            f"{name} steady",
+            subject,
+            steady,
+            (residual.value,),
+            (residual.control,),
+            usable,
+            unit,
+            np.ones(len(subject)),
+            words,
+        ),
+    ]
+
+
+def _single(
+    name: str,
+    subject: Subject,
+    keys: Mapping[str, float],
+    value: np.ndarray,
+    error: np.ndarray,
+    control: np.ndarray,
+    limit: np.ndarray,
+    usable: np.ndarray,
+    unit: str,
+    words: str,
+) -> Finding:
+    judged = usable & (error <= limit)
+    with np.errstate(invalid="ignore"):
+        misses = value > limit + error
+    typical = float(np.median(limit)) if len(limit) else keys["limit"]
+    return frame_rule(
+        name,
+        subject,
+        {**keys, "limit": round(typical, 4)},
+        misses,
+        judged,
+        value,
+        control,
+        unit,
+        False,
+        f"{words} {typical:.2g} {unit}",
+    )
+
+
+def _contact(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    if subject.contact is None:
+        return []
+    source, generated, copies = subject.contact
+    differs, stray = contact_differs(source, generated), np.zeros(len(source), bool)
+    for copy in copies:
+        stray |= contact_differs(source, copy) | (np.isnan(copy) & np.isfinite(source))
+    judged = np.isfinite(source) & np.isfinite(generated) & ~subject.skip & ~subject.unsure
+    judged &= ~(widened(stray.astype(float)) > 0)
+    floor = stray.astype(float)
+    words = "contact with the person differs"
+    return [frame_rule("contact", subject, keys, differs, judged, differs.astype(float), floor, "", False, words)]
+
+
+def contact_differs(source: np.ndarray, generated: np.ndarray) -> np.ndarray:
+    """bool [T]: both states are known and differ, and not only because a change falls a frame sooner or later."""
+    known = np.isfinite(source) & np.isfinite(generated)
+    differs = known & (source != generated)
+    same_nearby = np.zeros(len(source), bool)
+    for shift in range(-EDGE_OF_CONTACT, EDGE_OF_CONTACT + 1):
+        moved = np.full(len(source), np.nan)
+        inside = slice(max(0, shift), len(source) + min(0, shift))
+        moved[inside] = source[max(0, -shift) : len(source) + min(0, -shift)]
+        same_nearby |= moved == generated
+    return differs & ~same_nearby
+
+
+def timing_rule(found: Sequence[Lag], costs: np.ndarray, profile: Profile, rate: float, total: int) -> list[Finding]:
+    """Late or early by more than so many ms, over the clip or a part of it."""
+    limit = profile.limit("timing")
+    if limit is None:
+        return []
+    failing, misses = np.zeros(total, bool), []
+    for lag in found:
+        if abs(lag.frames) * 1000 / rate > limit:
+            misses.append(lag)
+            failing[lag.start : lag.stop] = True
+    judged = np.asarray(np.isfinite(costs).any(axis=0))
+    most = max(found, key=lambda lag: abs(lag.frames), default=None)
+    value = None if not judged.any() else 0.0 if most is None else abs(most.frames) * 1000 / rate
+    if misses:
+        verdict = FAILED
+        text = "; ".join(_lag_words(lag, rate) for lag in misses)
+    elif judged.any():
+        verdict, text = PASSED, "on time"
+    else:
+        verdict, text = NOT_JUDGED, "nothing moves that could tell the time by"
+    margin = max((lag.explained for lag in misses), default=None)
+    return [
+        Finding(
+            "timing",
+            "clip",
+            verdict,
+            text,
+            value,
+            limit,
+            "ms",
+            None,
+            failing,
+            judged,
+            [lag.start for lag in misses],
+            margin,
+        )
+    ]
+
+
+def _lag_words(lag: Lag, rate: float) -> str:
+    when = f"{abs(lag.frames)} frames ({abs(lag.frames) * 1000 / rate:.0f} ms) {'late' if lag.frames > 0 else 'early'}"
+    return f"{when} on {in_words([(lag.start, lag.stop)])}, which explains {lag.explained:.0%} of the difference"
+
+
+def length_rule(expected: int, found: int, profile: Profile) -> list[Finding]:
+    """As many frames as the source."""
+    limit = profile.limit("length")
+    if limit is None:
+        return []
+    off = abs(found - expected)
+    total = min(expected, found)
+    text = f"the generated clip has {found} frames, not {expected}: only the first {total} were compared"
+    failed = off > limit
+    return [
+        Finding(
+            "length",
+            "clip",
+            FAILED if failed else PASSED,
+            text if off else f"{found} frames, as the source",
+            off,
+            limit,
+            "frames",
+        )
+    ]
