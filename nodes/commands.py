@@ -125,13 +125,12 @@ def demo(options: Namespace) -> Result:
     return Result(data, data["table"], 0 if data["as_expected"] else 1)
 
 
-# What each back end is for, by the package that brings it.
+# What each back end is for, by the package that brings it; onnxruntime, which has several, is described by itself.
 BACK_ENDS = {
-    "onnxruntime": "YOLOX detection",
-    "sam2": "SAM 2.1 tracks",
-    "ultralytics": "YOLO detection",
-    "rtmlib": "DWPose",
-    "torch": "learned back ends",
+    "sam2": "SAM 2 and 2.1 tracks",
+    "ultralytics": "YOLO detection from .pt files",
+    "rtmlib": "DWPose and RTMW poses",
+    "torch": "SAM 2, YOLO from .pt files",
     "matplotlib": "charts",
 }
 
