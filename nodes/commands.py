@@ -178,7 +178,7 @@ def models_get(options: Namespace) -> Result:
     lying = where(entry)
     if lying:
         raise FileExistsError(f"{entry.name} is there already: {lying}; `models check` tells whether it is whole")
-    folder = host.model_folders(entry.folder)[0]
+    folder = host.new_model_folder(entry.folder)
     print(f"{entry.name}: {entry.size_text()}, {entry.licence}, from {entry.url}", file=sys.stderr)
     fetched = get(entry, folder, partial(print, file=sys.stderr))
     data = {**asdict(fetched), "path": str(fetched.path), "name": entry.name, "licence": entry.licence}

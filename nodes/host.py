@@ -73,7 +73,7 @@ def _comfyui_progress(items: Iterable[T], total: int | None) -> Iterator[T]:
 
 
 def model_folders(kind: str) -> list[Path]:
-    """Folders in which weights of one kind (`detection`, `sam2`, `dwpose`...) are looked for; new ones go to the first.
+    """Folders in which weights of one kind (`detection`, `sam2`, `dwpose`...) are looked for.
 
     Inside ComfyUI these are its own model paths, the user's extra paths included. Outside it they are `models/<kind>`
     of `$COMFYUI_PATH`, of the ComfyUI that this pack is installed in, of the user's cache and of the current folder.
@@ -87,6 +87,18 @@ def model_folders(kind: str) -> list[Path]:
     roots = [Path(os.environ["COMFYUI_PATH"])] if os.environ.get("COMFYUI_PATH") else []
     roots += [folder for folder in Path(__file__).absolute().parents if (folder / "comfy_extras").is_dir()]
     return [root / "models" / kind for root in dict.fromkeys([*roots, user_cache(), Path.cwd()])]
+
+
+def new_model_folder(kind: str) -> Path:
+    """The folder into which a newly fetched file of one kind goes: the first of `model_folders`.
+
+    Raises:
+        FileNotFoundError: COMFYUI_PATH names something that has no `models` folder.
+    """
+    asked = os.environ.get("COMFYUI_PATH")
+    if asked and not Path(asked, "models").is_dir():
+        raise FileNotFoundError(f"COMFYUI_PATH is {asked}, which has no models folder: it should name ComfyUI's folder")
+    return model_folders(kind)[0]
 
 
 def command_line() -> str:

@@ -163,6 +163,8 @@ def _attempt(entry: ModelFile, part: Path, notes: BinaryIO, state: _State, say: 
             if have:
                 say("the file has changed on its server, or that can't go on in the middle; starting anew")
             have = 0
+        else:
+            arrived.sha256 = linked or state.sha256
         arrived.total = have + int(length) if length else None
         if entry.size_is_exact and arrived.total not in (None, entry.size):
             raise DownloadError(

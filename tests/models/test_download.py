@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from file_server import FileServer
+from physics_preserver.nodes.cli import main
 from physics_preserver.nodes.models import download
 from physics_preserver.nodes.models.catalogue import ModelFile
 from physics_preserver.nodes.models.download import DownloadError, get, part_of
@@ -339,6 +340,7 @@ def test_ctrl_c_ends_the_command_and_the_next_one_goes_on(entry, server, tmp_pat
     stuck = threading.Event()
     command = [sys.executable, "-c", COMMAND, entry.url, str(entry.sha256), str(entry.size)]
     environment = {**os.environ, "COMFYUI_PATH": str(tmp_path)}
+    (tmp_path / "models").mkdir()
     folder = tmp_path / "models" / "detection"
     server.on_body = lambda: stuck.wait(30)
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -359,6 +361,13 @@ def test_ctrl_c_ends_the_command_and_the_next_one_goes_on(entry, server, tmp_pat
 
     once_more = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert once_more.returncode == 3 and "is there already" in json.loads(once_more.stdout)["error"]
+
+
+def test_a_mistyped_comfyui_path_is_told_and_not_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "ConfyUI"))
+    assert main(["models", "get", "yolox_nano.onnx", "--json"]) == 3
+    assert "ConfyUI, which has no models folder" in json.loads(capsys.readouterr().out)["error"]
+    assert names(tmp_path) == []
 
 
 def test_nothing_that_nodes_import_can_download():
