@@ -7,6 +7,7 @@ import { addLooks } from "./prompt_style.js";
 const NODE = "PP_ApproveTracks";
 const ANSWER = "approved"; // the input that keeps the approved fingerprint
 const HEIGHT = 96;
+const [WIDTH, WITH_PICTURES] = [560, 600];
 
 app.registerExtension({
   name: "physicsPreserver.approveTracks",
@@ -39,9 +40,10 @@ function addGate(node) {
   const widget = node.addDOMWidget("approval", "physics_approval", element, {
     ...{ serialize: false, hideOnZoom: false },
     getMinHeight: () => HEIGHT,
+    getMaxHeight: () => HEIGHT,
   });
   widget.serialize = false;
-  node.setSize([Math.max(node.size[0], 460), Math.max(node.size[1], 440)]);
+  node.setSize([Math.max(node.size[0], WIDTH), Math.max(node.size[1], WITH_PICTURES)]);
 
   const show = () => {
     const asked = node.approvalAsked;

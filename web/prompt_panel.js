@@ -350,7 +350,8 @@ export class PromptPanel {
 
   /** What is drawn on the present frame, by which a preview is recognised as being of it. */
   drawing() {
-    return this.list.objects.map(({ label }, index) => [label, this.list.at(index, this.frame) ?? null]);
+    const shown = this.list.objects.map(({ label }, index) => [label, this.list.at(index, this.frame)]);
+    return shown.filter(([, prompt]) => prompt);
   }
 
   say(words, bad = false) {
@@ -381,7 +382,7 @@ export class PromptPanel {
     this.undoButton.disabled = !list.past.length;
     this.redoButton.disabled = !list.future.length;
     this.dropButton.disabled = !stage.chosen;
-    this.previewButton.disabled = Boolean(this.job) || !this.drawing().some(([, prompt]) => prompt);
+    this.previewButton.disabled = Boolean(this.job) || !this.drawing().length;
     this.stopButton.hidden = !this.job;
     this.refreshNotice();
   }

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..host import check_cancelled
 from ..media.clip import ClipError
-from ..media.overlay import draw_overlay
+from ..media.overlay import PAPER, draw_overlay, tag, text_size
 from ..media.scrub import Scrubber, encode_jpeg
 from ..media.track import Track
 
@@ -69,6 +69,8 @@ def samples(scrubber: Scrubber, track: Track, wanted: int, side: int = 1280) -> 
     found = []
     for t in sample_frames(len(track), wanted):
         image = draw_overlay(scrubber.image(t), track.masks(t), track.labels)
+        size = 1.2 * text_size(clip.height)
+        tag(image, f"frame {t}", size / 2, clip.height - 2.4 * size, size, PAPER)
         found.append(Sample(t, encode_jpeg(image, side)))
     scrubber.close()
     return found

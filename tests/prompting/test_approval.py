@@ -54,7 +54,7 @@ def test_pictures_have_the_mask_where_it_is():
         assert seen is not None and seen.shape == (48, 64, 3)
         changed = np.abs(seen.astype(int) - 90).max(axis=2) > 25
         inside = changed[12:16, 4 * sample.frame + 2 : 4 * sample.frame + 6]
-        assert inside.all() and not changed[30:].any()
+        assert inside.all() and not changed[20:27].any()
 
 
 def test_the_clip_must_be_the_one_that_was_tracked():
