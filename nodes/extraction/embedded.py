@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -128,7 +128,7 @@ class EmbeddedTracker:
         self._palette = Palette(cv2.cvtColor(self._whole.crop(image), cv2.COLOR_RGB2LAB))
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._objects = [_Object(mask) for mask in masks]
-        for thing, mask in zip(self._objects, _exclusive(masks), strict=True):
+        for thing, mask in zip(self._objects, exclusive(masks), strict=True):
             thing.moved_to(mask)
 
     def step(self, image: np.ndarray, boxes: Sequence[Box | None] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -174,6 +174,24 @@ class EmbeddedTracker:
             thing.moved_to(mask.copy())
         self._image, self._thumb = image, thumb
         return masks, scores
+
+    def place(self, masks: Mapping[int, np.ndarray]) -> None:
+        """Take other masks for true on the frame of the last step; what was learned of these objects before is dropped.
+
+        Args:
+            masks: bool [H, W] by number of the object, without overlap. The other objects give up these pixels.
+        """
+        for n, mask in masks.items():
+            self._objects[n] = _Object(mask, boxed=self._objects[n].boxed)
+            self._objects[n].moved_to(mask)
+        taken = np.logical_or.reduce(list(masks.values()))
+        for n, thing in enumerate(self._objects):
+            if n not in masks and (thing.mask & taken).any():
+                thing.mask = thing.mask & ~taken
+                if thing.mask.any():
+                    thing.box = bounds(thing.mask)
+                else:
+                    thing.missing += 1
 
     def _thumbnail(self, image: np.ndarray) -> np.ndarray:
         h, w = self.size
@@ -353,7 +371,7 @@ class EmbeddedTracker:
         return mask & free, 0.5 * min(best, 1.0)
 
 
-def _exclusive(masks: np.ndarray) -> np.ndarray:
+def exclusive(masks: np.ndarray) -> np.ndarray:
     """The masks without overlap; the smaller object keeps the pixel, as a board drawn over its rider should."""
     out, taken = masks.copy(), np.zeros(masks.shape[1:], bool)
     for n in np.argsort(masks.sum((1, 2)), kind="stable"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..media.clip import Clip
 from ..media.track import Track
@@ -13,6 +14,9 @@ from .relations import Relations, relate
 from .stabilise import camera_motion
 from .subjects import find_subjects
 from .tracking import Prompt, track
+
+if TYPE_CHECKING:
+    from .sam2_model import SAM2Model
 
 
 @dataclass
@@ -30,6 +34,8 @@ def extract(
     prompts: Sequence[Prompt],
     detector: Detector | None,
     objects: Sequence[str] = ("skateboard",),
+    model: SAM2Model | None = None,
+    cuts: bool = True,
 ) -> Extraction:
     """Track the prompted objects, or without prompts the pair that `detector` finds, and relate them.
 
@@ -37,6 +43,7 @@ def extract(
         prompts: what to track; empty to look for the person and one of `objects`.
         detector: finds the pair where there are no prompts, and guides the tracker on every frame; None only where
             there are prompts.
+        model, cuts: see `track`.
 
     Raises:
         ClipError, PromptError, DetectionError: the footage or the prompts can't be used, or nothing was found.
@@ -52,7 +59,7 @@ def extract(
         prompts = [Prompt(item.label, pairing.anchor, item.box) for item in found]
         if all(item.source == "motion" for item in found):
             guide = None  # proposals name no classes, so they can't tell one frame's object from the next one's
-    tracked = track(clip, prompts, guide)
+    tracked = track(clip, prompts, guide, model, cuts=cuts)
     if pairing is not None:
         tracked.warnings.extend(pairing.warnings)
     return Extraction(tracked, pairing, relate_objects(tracked, clip))

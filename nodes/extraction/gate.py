@@ -56,8 +56,8 @@ class DetectionGate:
     def _distance(self, n: int, detection: Detection) -> float:
         """0 at the object's last place, 1 where it ends to be plausible."""
         last = self._last[n]
-        if last is None:
-            return 0.0
+        if last is None:  # never seen: anything sure of its kind is it
+            return 0.0 if detection.score >= SURE else np.inf
         reach = REACH * (1 + REACH_GROWTH * self._unseen[n])
         distance = _centre_distance(last, detection.box) / max(1.0, reach * _diagonal(last))
         holder = self._person(n)

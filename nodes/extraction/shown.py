@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .box_masks import masks_from_boxes
 from .point_masks import mask_from_points
 from .prompts import Prompt, PromptError
+from .sam2_masks import masks_from_logits, show_to_stream
+
+if TYPE_CHECKING:
+    from .sam2_model import SAM2Model
 
 
-def prompt_masks(image: np.ndarray, prompts: Sequence[Prompt]) -> np.ndarray:
+def prompt_masks(
+    image: np.ndarray,
+    prompts: Sequence[Prompt],
+    model: SAM2Model | None = None,
+    bases: Mapping[str, np.ndarray] | None = None,
+) -> np.ndarray:
     """What the prompts show on one frame.
 
     Args:
         image: uint8 [H, W, 3] RGB, the frame that the prompts were made on (their own frame numbers are not read).
         prompts: one or more objects with different labels. Where they overlap, a mask keeps its pixels against a box,
             clicks against both, and a small box (a board) against a large one (its rider).
+        model: makes the masks of boxes and clicks; None: colours do. With a model the larger logit has the pixel, and
+            a mask may be empty.
+        bases: bool [H, W] by label: what an earlier track has on this frame, for prompts that are clicks only.
 
     Returns:
         bool [N, H, W], without overlap.
@@ -26,13 +39,17 @@ def prompt_masks(image: np.ndarray, prompts: Sequence[Prompt]) -> np.ndarray:
         PromptError: no prompts, a label given twice, a mask of another size, a box or a point outside the frame, only
             negative points, or nothing is left of an object.
     """
+    bases = bases or {}
     labels = [prompt.label for prompt in prompts]
     if len(set(labels)) != len(labels):
         raise PromptError(f"every object needs a label of its own: {', '.join(labels)}")
     if not prompts:
         raise PromptError("there is nothing to track: give a box, points, a mask or a detector")
     for prompt in prompts:
-        require_inside(prompt, image.shape[0], image.shape[1])
+        corrects = prompt.label in bases and bool(bases[prompt.label].any())
+        require_inside(prompt, image.shape[0], image.shape[1], corrects)
+    if model is not None:
+        return _by_model(image, prompts, model, bases)
     masks = np.zeros((len(prompts), *image.shape[:2]), bool)
     taken = np.zeros(image.shape[:2], bool)
     for n, prompt in enumerate(prompts):
@@ -45,12 +62,30 @@ def prompt_masks(image: np.ndarray, prompts: Sequence[Prompt]) -> np.ndarray:
     for n, prompt in enumerate(prompts):
         if prompt.points:
             only_clicks = prompt.mask is None and prompt.box is None
-            masks[n] = clicked(image, prompt, None if only_clicks else masks[n])
+            masks[n] = clicked(image, prompt, bases.get(prompt.label) if only_clicks else masks[n])
             masks[:n] &= ~masks[n]
             masks[n + 1 :] &= ~masks[n]
     for prompt, mask in zip(prompts, masks, strict=True):
         if not mask.any():
             raise PromptError(f"the prompt for {prompt.label!r} covers nothing on this frame")
+    return masks
+
+
+def _by_model(
+    image: np.ndarray, prompts: Sequence[Prompt], model: SAM2Model, bases: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    from .sam2_stream import SAM2Stream
+
+    size = image.shape[0], image.shape[1]
+    with SAM2Stream(model, size, len(prompts)) as stream:
+        logits = [
+            show_to_stream(stream, 0, image, n, prompt, bases.get(prompt.label)) for n, prompt in enumerate(prompts)
+        ]
+    masks = masks_from_logits(np.stack(logits), size)
+    for n, prompt in enumerate(prompts):
+        if prompt.mask is not None and not prompt.points:
+            masks &= ~prompt.mask
+            masks[n] = prompt.mask
     return masks
 
 

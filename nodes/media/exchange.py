@@ -41,6 +41,7 @@ def to_socket(track: Track) -> dict[str, Any]:
         "source": track.source,
         "tracker": track.tracker,
         "warnings": list(track.warnings),
+        "soft_logits": track.soft,
     }
 
 
@@ -73,6 +74,7 @@ def from_socket(data: Mapping[str, Any]) -> Track:
     track = Track(
         packed, labels, scores, (height, width), stretched, Fraction(data.get("fps") or 24), data.get("times"),
         str(data.get("source") or ""), str(data.get("tracker") or "SAM 3"), list(data.get("warnings") or []),
+        data.get("soft_logits"),
     )  # fmt: skip
     return track if mask_size[1] % 8 == 0 or tensor is None else _unstretched(track, mask_size[1])
 
@@ -205,7 +207,9 @@ def _with_columns(track: Track, columns: np.ndarray) -> Track:
     for t in progress(range(len(track)), len(track), "converting"):
         masks = unpack(track.packed_masks(t), track.mask_size[1])[..., columns]
         builder.append(masks, track.scores[t], track.times[t] if track.times else None)
-    return builder.finish()
+    narrowed = builder.finish()
+    narrowed.soft = track.soft
+    return narrowed
 
 
 def _require(folder: Path, label: str) -> bool:

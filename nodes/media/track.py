@@ -34,6 +34,8 @@ class Track:
         source: what was tracked.
         tracker: what tracked it.
         warnings: what the tracker had to tell.
+        soft: float16 [T, N, h', w'], logits of every pixel before they were made masks (inside > 0), of any size, as a
+            memory map; None where the tracker has none or they weren't wanted.
     """
 
     packed: np.ndarray
@@ -46,6 +48,7 @@ class Track:
     source: str = ""
     tracker: str = ""
     warnings: list[str] = field(default_factory=list)
+    soft: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         frames, objects = len(self.packed), len(self.labels)
