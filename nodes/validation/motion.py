@@ -28,12 +28,14 @@ class Lag:
         start, stop: its frames in the generated clip, half-open.
         frames: generated frame t shows what the source shows at t - frames.
         explained: share of the difference to the source that goes away with the lag, 0..1: how sure it is.
+        of: the object that is late, "clip" for everything.
     """
 
     start: int
     stop: int
     frames: int
     explained: float
+    of: str = "clip"
 
 
 def path_costs(
