@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .findings import FAILED, Finding, in_words, ranges
-from .measure import Comparison, Subject, residuals
+from .measure import Comparison, Residual, Subject, residuals
 from .motion import Lag
 from .profile import Profile
 from .rules import object_rules
@@ -54,13 +54,14 @@ def name_causes(
     for subject in subjects:
         own = [finding for finding in failed if finding.of == subject.label]
         on_time = subject
-        if late:
-            on_time = without_lag(subject, late)
+        own_lags = [lag for lag in late if lag.of in ("clip", subject.label)]
+        if own_lags:
+            on_time = without_lag(subject, own_lags)
             names = {finding.name for finding in own}
             own = [f for f in object_rules(on_time, profile, size) if f.verdict == FAILED and f.name in names] + [
                 f for f in own if f.name in ("swapped", "pose", "flicker", "airtime", "events")
             ]
-        causes += _of_object(on_time, own, late)
+        causes += _of_object(on_time, own, own_lags)
     return sorted(causes, key=lambda cause: (cause.start, cause.stop))
 
 
@@ -70,6 +71,7 @@ def without_lag(subject: Subject, late: Sequence[Lag]) -> Subject:
     for lag in late:
         shown[lag.start : lag.stop] -= lag.frames
     outside = (shown < 0) | (shown >= len(subject))
+    moved_frames = shown != np.arange(len(subject))
     shown = np.clip(shown, 0, len(subject) - 1)
 
     def moved(shape: Shapes) -> Shapes:
@@ -80,13 +82,24 @@ def without_lag(subject: Subject, late: Sequence[Lag]) -> Subject:
     contact = subject.contact
     if contact is not None:
         contact = (contact[0][shown], contact[1], [copy[shown] for copy in contact[2]])
+    there = subject.late_in_place
+    left = {}
+    for name, residual in residuals(pair, floors).items():
+        known = subject.residuals[name]  # outside the stretches that are late nothing changes
+        left[name] = Residual(
+            np.where(there, 0.0, np.where(moved_frames, residual.value, known.value)),
+            np.where(there, 0.0, np.where(moved_frames, residual.control, known.control)),
+            np.where(there, 0.0, np.where(moved_frames, residual.error, known.error)),
+        )
     return replace(
         subject,
         pair=pair,
         floors=floors,
         skip=subject.skip | outside,
         contact=contact,
-        residuals=residuals(pair, floors),
+        residuals=left,
+        in_place=(subject.in_place & ~moved_frames) | there,
+        gone=subject.gone & ~there,
     )
 
 
@@ -98,12 +111,11 @@ def _length(finding: Finding, subjects: Sequence[Subject]) -> Cause:
 
 def _late(lag: Lag, rate: float, total: int) -> Cause:
     name = "late" if lag.frames > 0 else "early"
-    where = (
-        "everything" if lag.stop - lag.start >= 0.9 * total else f"from frame {lag.start} to {lag.stop - 1} everything"
-    )
+    what = "everything" if lag.of == "clip" else lag.of
+    where = what if lag.stop - lag.start >= 0.9 * total else f"from frame {lag.start} to {lag.stop - 1} {what}"
     frames = abs(lag.frames)
     text = f"{where} is {frames} frame{'s' if frames > 1 else ''} ({frames * 1000 / rate:.0f} ms) {name}"
-    return Cause(name, "clip", lag.start, lag.stop, lag.start, text)
+    return Cause(name, lag.of, lag.start, lag.stop, lag.start, text)
 
 
 def _of_object(subject: Subject, failed: Sequence[Finding], late: Sequence[Lag]) -> list[Cause]:
@@ -114,8 +126,9 @@ def _of_object(subject: Subject, failed: Sequence[Finding], late: Sequence[Lag])
         causes += _missing(subject, by_name["missing"])
     swapped = by_name.get("swapped")
     if swapped is not None:
-        parts = ranges(swapped.failing, BRIDGE)
-        causes.append(Cause("swapped", label, parts[0][0], parts[-1][1], swapped.worst[0], swapped.text))
+        for start, stop in _largest(ranges(swapped.failing, BRIDGE)):
+            text = f"another object is in {label}'s place on {in_words([(start, stop)])}"
+            causes.append(Cause("swapped", label, start, stop, _worst(swapped, start, stop), text))
     else:
         scaled = _residual_causes("scaled", subject, by_name, ("scale", "scale steady"), _scale_words)
         causes += scaled
@@ -144,7 +157,7 @@ def _missing(subject: Subject, finding: Finding) -> list[Cause]:
     causes = []
     expected, found = subject.pair.expected.visible, subject.pair.found.visible
     for name, which, words in (
-        ("lost", expected & ~found, "is missing"),
+        ("lost", expected & (~found | subject.gone), "is missing"),
         ("appeared", found & ~expected, "is there where the source has none"),
     ):
         for start, stop in _largest(ranges(finding.failing & which)):

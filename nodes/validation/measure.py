@@ -88,6 +88,9 @@ class Subject:
         unsure: bool [T]: a tracker says that it isn't sure of what it shows.
         contact: the states of `contact.contact_states` in source, generated clip and copies, where there is a person.
         residuals: "x", "y", "scale", "angle"; see `residuals`.
+        in_place: bool [T]: the pictures show the source's object at its place, whatever the tracker says.
+        gone: bool [T]: they show nothing like it, neither there nor where the tracker is.
+        late_in_place: bool [T]: they show it where the source has it at the time that the clip is late by.
     """
 
     label: str
@@ -98,6 +101,14 @@ class Subject:
     unsure: np.ndarray
     contact: tuple[np.ndarray, np.ndarray, list[np.ndarray]] | None = None
     residuals: dict[str, Residual] = field(default_factory=dict)
+    in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    gone: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    late_in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    def __post_init__(self) -> None:
+        for name in ("in_place", "gone", "late_in_place"):
+            if not len(getattr(self, name)):
+                setattr(self, name, np.zeros(len(self.pair), bool))
 
     def __len__(self) -> int:
         return len(self.pair)

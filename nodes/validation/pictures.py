@@ -32,6 +32,8 @@ CONTROL_EVERY = 4
 SMALLEST = 60
 # Edges that agree by less are looked for turned as well, by these degrees; and from these on a fit is made twice.
 UNLIKE, TURNS, ONCE_MORE = 0.45, (-20.0, 20.0, -11.0, 11.0), 2.0
+# Edges that agree so much are the object's, and it need not be sought elsewhere.
+CERTAIN = 0.8
 # An object that the tracker has further off than this is looked for there too, px.
 FAR = 6.0
 # The name under which the background's times are kept.
@@ -78,9 +80,7 @@ class Pictures:
     displaced: dict[str, np.ndarray]
 
 
-def compare_pictures(
-    source: Clip, generated: Clip, track: Track, found: Track, labels: Sequence[str]
-) -> Pictures:
+def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, labels: Sequence[str]) -> Pictures:
     """Look for the source's objects in every frame of a generated clip. Holds 2 * MOST_LAG + 1 frames at a time.
 
     Args:
@@ -104,10 +104,11 @@ def compare_pictures(
         if t % CONTROL_EVERY == 0:
             asked["control"] = (recoloured(softened(own, t)), controls, control_times)
         masks = ahead.masks(t)
+        others = [np.asarray(np.delete(masks, n, axis=0).any(axis=0)) for n in range(len(labels))]
         for which, (image, into, likes) in asked.items():
             for n, label in enumerate(labels):
                 stray = strays[label][t] if which == "generated" and t < len(strays[label]) else (0.0, 0.0)
-                fit = _find_either(own, image, masks[n], stray)
+                fit = _find_either(own, image, masks[n], others[n], stray)
                 if fit is not None:
                     into[label][t] = [getattr(fit, name) for name in _FIELDS]
             small = edge_field(_small(image))
@@ -137,21 +138,31 @@ def _displacements(track: Track, found: Track, labels: Sequence[str]) -> dict[st
     return moves
 
 
-def _find_either(source: np.ndarray, generated: np.ndarray, mask: np.ndarray, stray: Sequence[float]) -> Fit | None:
+def _find_either(
+    source: np.ndarray, generated: np.ndarray, mask: np.ndarray, others: np.ndarray, stray: Sequence[float]
+) -> Fit | None:
     """The object at its place, or, where it isn't there, at the place that the tracker found."""
-    fit = find_object(source, generated, mask)
-    if fit is None or fit.like >= UNLIKE or max(abs(stray[0]), abs(stray[1])) < FAR:
+    fit = find_object(source, generated, mask, others)
+    if fit is None or (fit.like >= CERTAIN and np.isfinite(fit.x)) or max(abs(stray[0]), abs(stray[1])) < FAR:
         return fit
-    there = find_object(source, generated, mask, (round(stray[0]), round(stray[1])))
-    return there if there is not None and there.like > fit.like else fit
+    there = find_object(source, generated, mask, others, (round(stray[0]), round(stray[1])))
+    better = there is not None and np.isfinite(there.x) and (there.like > fit.like or not np.isfinite(fit.x))
+    return there if better else fit
 
 
 def find_object(
-    source: np.ndarray, generated: np.ndarray, mask: np.ndarray, at: tuple[int, int] = (0, 0)
+    source: np.ndarray,
+    generated: np.ndarray,
+    mask: np.ndarray,
+    others: np.ndarray | None = None,
+    at: tuple[int, int] = (0, 0),
 ) -> Fit | None:
     """Where the source's object lies in the generated frame, px of the frames; None: too small, or without edges.
 
-    source, generated: uint8 [H, W, 3]; mask: bool [H, W]; at: (x, y) px, the displacement around which it is sought.
+    Args:
+        source, generated: uint8 [H, W, 3].
+        mask: bool [H, W], the object; others: where it meets one of these, the edge isn't its own and isn't looked for.
+        at: (x, y) px, the displacement around which it is sought.
     """
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
     if not width:
@@ -165,6 +176,9 @@ def find_object(
     pictures = [_window(image, part, scale) for image, part in ((source, window), (generated, moved))]
     inside = _window(mask.view(np.uint8) * 255, window, scale) > 127
     inside = cv2.dilate(inside.view(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)).view(bool)
+    if others is not None and others.any():
+        near = _window(others.view(np.uint8) * 255, window, scale) > 127
+        inside &= ~cv2.dilate(near.view(np.uint8), np.ones((2 * RIM + 3, 2 * RIM + 3), np.uint8)).view(bool)
     core = (slice(REACH, inside.shape[0] - REACH), slice(REACH, inside.shape[1] - REACH))
     inside = inside[core]
     if np.count_nonzero(inside) < SMALLEST:

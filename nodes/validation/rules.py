@@ -11,7 +11,7 @@ from .findings import FAILED, NOT_JUDGED, PASSED, Finding, in_words, longest_run
 from .measure import Subject, widened
 from .motion import Lag
 from .profile import Profile
-from .shape import edge_jaccard, steadied
+from .shape import edge_jaccard, outline_likeness, steadied
 
 # Half-width of the window whose median tells a steady displacement from a wobble, frames; and how many frames in a row
 # such a window must miss the limit.
@@ -20,6 +20,8 @@ WINDOW, LONG = 6, 10
 ENOUGH = 0.25
 # Frames of a contact change by which source and clip may differ: the edge of a mask decides on which it falls.
 EDGE_OF_CONTACT = 1
+# Frames from which something else in an object's place is another object, and not the object missing for a moment.
+ANOTHER = 12
 
 
 def object_rules(subject: Subject, profile: Profile, size: tuple[int, int]) -> list[Finding]:
@@ -32,6 +34,7 @@ def object_rules(subject: Subject, profile: Profile, size: tuple[int, int]) -> l
         "scale": _scale,
         "orientation": _orientation,
         "contact": _contact,
+        "swapped": _swapped,
     }
     return [
         finding for rule, make in makers.items() if (keys := profile.get(rule)) for finding in make(subject, keys, size)
@@ -204,10 +207,42 @@ def _missing(subject: Subject, keys: Mapping[str, float], size: tuple[int, int])
     # Where a copy of the source has the same fault, the tracker has it, not the clip.
     copies = [floor.expected.visible != floor.found.visible for floor in subject.floors]
     stray = widened(np.any(copies, axis=0).astype(float)) > 0 if copies else np.zeros(len(pair), bool)
-    judged = subject.shown & ~stray
+    instead = _instead(subject, 0.0)
+    one = (one & ~subject.in_place) | (subject.gone & pair.expected.visible & ~instead)
+    judged = subject.shown & (~stray | subject.gone)
     words = "it is missing, or there when the source has none,"
     floor = np.any(copies, axis=0).astype(float) if copies else np.full(len(pair), np.nan)
     return [frame_rule("missing", subject, keys, one, judged, one.astype(float), floor, "", False, words)]
+
+
+def _instead(subject: Subject, limit: float) -> np.ndarray:
+    """bool [T]: something is there in the object's stead, for longer than an object that is merely missing.
+
+    Either nothing in the picture is like the object where a tracker still follows something, or what it follows is of
+    another shape: the sides and the fullness of the two outlines, each as a share of the larger, multiply to less than
+    `limit`.
+    """
+    pair = subject.pair
+    alike = outline_likeness(pair.expected, pair.found)
+    floor = subject.floor([outline_likeness(copy.expected, copy.found) for copy in subject.floors], "higher")
+    with np.errstate(invalid="ignore"):
+        other = (alike < limit) & ~(floor < (1 + limit) / 2)
+    misses = (subject.gone & pair.found.visible) | (other & ~subject.in_place)
+    enough = np.zeros(len(subject), bool)
+    for start, stop in ranges(misses | subject.gone, bridge=3):
+        if stop - start >= ANOTHER and misses[start:stop].mean() >= 0.6:
+            enough[start:stop] = True
+    return enough & subject.shown & ~subject.unsure
+
+
+def _swapped(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
+    misses = _instead(subject, keys["limit"])
+    alike = outline_likeness(subject.pair.expected, subject.pair.found)
+    floor = subject.floor([outline_likeness(copy.expected, copy.found) for copy in subject.floors], "higher")
+    judged = subject.shown & ~subject.unsure & (np.isfinite(alike) | misses)
+    words = "another object is in its place: its outline or its picture isn't the source's"
+    every = {"limit": keys["limit"], "share": 1.0, "run": ANOTHER - 1}
+    return [frame_rule("swapped", subject, every, misses, judged, alike, floor, "", True, words)]
 
 
 def _region(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
@@ -235,7 +270,8 @@ def _overlap(
     words: str,
 ) -> Finding:
     strays = widened((floor < limit).astype(float)) > 0
-    judged = subject.shown & ~subject.unsure & ~strays
+    # Where the pictures show the object in its place, it is the tracker that left it.
+    judged = subject.shown & ~subject.unsure & ~strays & ~(subject.in_place & (values < limit))
     return frame_rule(name, subject, keys, values < limit, judged, values, floor, "", True, words)
 
 
@@ -354,8 +390,8 @@ def contact_differs(source: np.ndarray, generated: np.ndarray) -> np.ndarray:
     return differs & ~same_nearby
 
 
-def timing_rule(found: Sequence[Lag], costs: np.ndarray, profile: Profile, rate: float, total: int) -> list[Finding]:
-    """Late or early by more than so many ms, over the clip or a part of it."""
+def timing_rule(found: Sequence[Lag], judged: np.ndarray, profile: Profile, rate: float, total: int) -> list[Finding]:
+    """Late or early by more than so many ms, over the clip or a part of it. judged: bool [T], where it can be told."""
     limit = profile.limit("timing")
     if limit is None:
         return []
@@ -364,7 +400,6 @@ def timing_rule(found: Sequence[Lag], costs: np.ndarray, profile: Profile, rate:
         if abs(lag.frames) * 1000 / rate > limit:
             misses.append(lag)
             failing[lag.start : lag.stop] = True
-    judged = np.asarray(np.isfinite(costs).any(axis=0))
     most = max(found, key=lambda lag: abs(lag.frames), default=None)
     value = None if not judged.any() else 0.0 if most is None else abs(most.frames) * 1000 / rate
     if misses:
@@ -395,7 +430,8 @@ def timing_rule(found: Sequence[Lag], costs: np.ndarray, profile: Profile, rate:
 
 def _lag_words(lag: Lag, rate: float) -> str:
     when = f"{abs(lag.frames)} frames ({abs(lag.frames) * 1000 / rate:.0f} ms) {'late' if lag.frames > 0 else 'early'}"
-    return f"{when} on {in_words([(lag.start, lag.stop)])}, which explains {lag.explained:.0%} of the difference"
+    of = "" if lag.of == "clip" else f"{lag.of}: "
+    return f"{of}{when} on {in_words([(lag.start, lag.stop)])}, which explains {lag.explained:.0%} of the difference"
 
 
 def length_rule(expected: int, found: int, profile: Profile) -> list[Finding]:

@@ -112,6 +112,17 @@ def wrapped(degrees: np.ndarray) -> np.ndarray:
     return (degrees + 90) % 180 - 90
 
 
+def outline_likeness(expected: Shapes, found: Shapes) -> np.ndarray:
+    """float64 [T]: how alike two outlines are wherever they lie, 0..1: sides and fullness, smaller / larger."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pairs = (
+            (expected.long, found.long),
+            (expected.short, found.short),
+            (expected.area / (expected.long * expected.short), found.area / (found.long * found.short)),
+        )
+        return np.prod([np.minimum(a, b) / np.maximum(a, b) for a, b in pairs], axis=0)
+
+
 def edge_jaccard(shape: Shapes, px: float) -> np.ndarray:
     """float64 [T]: J of a shape against itself moved by `px` across its short side, (w - px) / (w + px).
 

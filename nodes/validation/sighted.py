@@ -9,7 +9,7 @@ import numpy as np
 from .measure import Residual, widened
 from .motion import EXPLAINED, MOST_LAG, SHORTEST, Lag, cheapest_path
 from .pictures import BACKGROUND, Pictures, Sight
-from .shape import steadied
+from .shape import Shapes
 
 # An object's edges are found when they agree so much, and so much better than anywhere else.
 FOUND, CLEARER = 0.35, 0.10
@@ -24,8 +24,24 @@ TELLING = 0.006
 CHANGE = 10.0
 # A lag must fit so much better than any displacement.
 BETTER = 0.02
-# What an object can't be late by: a displacement that stays the same within so many px.
-CONSTANT_PX = 1.5
+# A displacement that is constant, or grows evenly, within so many px.
+CONSTANT_PX = 1.0
+
+
+def cut(pictures: Pictures, total: int) -> Pictures:
+    """The first `total` frames."""
+
+    def part(sights: Mapping[str, Sight]) -> dict[str, Sight]:
+        return {
+            label: Sight(*(getattr(sight, name)[:total] for name in sight.__dataclass_fields__))
+            for label, sight in sights.items()
+        }
+
+    times, control = (
+        {name: values[:, :total] for name, values in of.items()} for of in (pictures.times, pictures.control_times)
+    )
+    displaced = {name: values[:total] for name, values in pictures.displaced.items()}
+    return Pictures(part(pictures.sights), part(pictures.controls), times, control, displaced)
 
 
 def sure(sight: Sight) -> np.ndarray:
@@ -79,27 +95,30 @@ def is_gone(sight: Sight, control: Sight) -> np.ndarray:
         return np.asarray((sight.like < min(GONE, GONE_SHARE * usual)) & (copy >= SAME))
 
 
-def picture_lags(pictures: Pictures, labels: Sequence[str], residuals: Mapping[str, Sight]) -> list[Lag] | None:
+def picture_lags(pictures: Pictures, paths: Mapping[str, Shapes]) -> list[Lag] | None:
     """Stretches that are late or early, each of an object or, where the background agrees or can't tell, of the clip.
+
+    Args:
+        paths: the source's shapes of the objects, by label.
 
     Returns:
         None where the pictures can't tell the time: nothing moves, or the edges weren't kept.
     """
     found: dict[str, list[Lag]] = {}
-    for name in (*labels, BACKGROUND):
+    for name in (*paths, BACKGROUND):
         told = lags_of(pictures.times[name], pictures.control_times[name], name)
         if told is not None:
             if name != BACKGROUND:
-                told = [lag for lag in told if not _is_displaced(lag, pictures, residuals[name])]
+                told = [part for part in told if not _is_displaced(part, told, pictures, paths[name])]
             found[name] = told
-    if not any(label in found for label in labels):
+    if not any(label in found for label in paths):
         return None
     background = found.pop(BACKGROUND, None)
     late: list[Lag] = []
     for label, own in found.items():
         for lag in own:
             partners = [background] if background is not None else [of for name, of in found.items() if name != label]
-            whole = all(_overlaps(lag, of or []) for of in partners)
+            whole = all(_overlaps(lag, of) for of in partners) and (bool(partners) or len(paths) == 1)
             late.append(Lag(lag.start, lag.stop, lag.frames, lag.explained, "clip" if whole else label))
     return _without_twins(late)
 
@@ -124,8 +143,9 @@ def lags_of(times: np.ndarray, control: np.ndarray, name: str) -> list[Lag] | No
     if not np.isfinite(step) or step < TELLING or kept < 0.3:
         return None
     unit = max(step * min(kept, 1.0), TELLING)
-    costs = np.where(np.isfinite(times), np.minimum((best - times) / unit, 6.0), 6.0)
-    costs[:, ~np.isfinite(times).any(axis=0)] = 0
+    costs = np.minimum((best - times) / unit, 6.0)
+    # A lag that shows a frame outside the source can't be checked there: it costs half of what being on time does.
+    costs = np.where(np.isfinite(times), costs, 0.5 * np.nan_to_num(costs[MOST_LAG]))
     costs[MOST_LAG] -= 1e-3
     path = cheapest_path(costs, CHANGE) - MOST_LAG
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), total]
@@ -153,23 +173,43 @@ def shows(pictures: Pictures, label: str, lag: np.ndarray) -> np.ndarray:
         return np.asarray(likes >= np.maximum(SAME, 0.6 * control))
 
 
-def _is_displaced(lag: Lag, pictures: Pictures, sight: Sight) -> bool:
-    """The object is elsewhere rather than late: a displacement fits as well, and it stays the same."""
-    part = slice(lag.start, lag.stop)
-    late = float(np.nanmean(pictures.times[lag.of][MOST_LAG + lag.frames, part]))
-    displaced = pictures.displaced[lag.of][part]
+def _is_displaced(lag: Lag, chain: Sequence[Lag], pictures: Pictures, path: Shapes) -> bool:
+    """The object is elsewhere rather than late: a displacement fits as well, and grows evenly or not at all.
+
+    What is late is displaced by what the source moves in that time. Where the source moves evenly the two can't be
+    told apart by the place, and being elsewhere is the simpler thing to say.
+    """
+    frames = np.arange(lag.start, lag.stop)
+    late = float(np.nanmean(pictures.times[lag.of][MOST_LAG + lag.frames, frames]))
+    sight = pictures.sights[lag.of]
+    displaced = np.fmax(pictures.displaced[lag.of], np.where(sure(sight), sight.like, np.nan))[frames]
     if not np.isfinite(displaced).any() or late >= float(np.nanmean(displaced)) + BETTER:
         return False
-    x, y = (np.where(sure(sight), getattr(sight, axis), np.nan)[part] for axis in ("x", "y"))
-    if np.isfinite(x).sum() < 3:
-        return False
-    wander = np.hypot(x - steadied(x, len(x))[0], y - steadied(y, len(y))[0])
-    return float(np.nanmedian(wander)) <= CONSTANT_PX
+    whole = np.zeros(len(sight.x), int)
+    for part in chain:
+        whole[part.start : part.stop] = part.frames
+    # Neighbouring stretches belong together: a drift looks like one small lag after the other.
+    moving = np.flatnonzero(whole)
+    then = np.clip(moving - whole[moving], 0, len(whole) - 1)
+    even, lagging = [], []
+    for axis in ("x", "y"):
+        found = np.where(sure(sight), getattr(sight, axis), np.nan)[moving]
+        hoped = getattr(path, axis)[then] - getattr(path, axis)[moving]
+        known = np.isfinite(found) & np.isfinite(hoped)
+        if known.sum() < 4:
+            return False
+        line = np.polyfit(moving[known], found[known], 1)
+        even.append(found[known] - np.polyval(line, moving[known]))
+        lagging.append(found[known] - hoped[known])
+    unevenness, mismatch = (float(np.sqrt(np.mean(np.square(rest)))) for rest in (even, lagging))
+    return unevenness <= max(CONSTANT_PX, mismatch)
 
 
 def _overlaps(lag: Lag, others: Sequence[Lag]) -> bool:
     shared = sum(
-        max(0, min(lag.stop, other.stop) - max(lag.start, other.start)) for other in others if other.frames == lag.frames
+        max(0, min(lag.stop, other.stop) - max(lag.start, other.start))
+        for other in others
+        if other.frames == lag.frames
     )
     return shared >= 0.5 * (lag.stop - lag.start)
 

@@ -22,7 +22,7 @@ class Fit:
     Attributes:
         like: correlation of its edges there, -1..1; near: the same at no displacement.
         second: the best correlation elsewhere in the window.
-        x, y: displacement of its centre, px, right and down.
+        x, y: displacement of its centre, px, right and down; nan when it may lie beyond the window.
         scale: percent larger; angle: degrees clockwise; nan where its parts don't agree.
     """
 
@@ -83,7 +83,9 @@ def locate(source: np.ndarray, generated: np.ndarray, mask: np.ndarray, reach: i
     x, y = (at - reach for at in subpixel(scores, (int(peak[0]), int(peak[1]))))
     scale = angle = np.nan
     fitted = _fit_parts(source, generated, power, mask, reach, (x, y))
-    if fitted is not None:
+    if {0, 2 * reach} & {int(peak[0]), int(peak[1])}:
+        x = y = np.nan  # the best place may lie beyond the window
+    elif fitted is not None:
         x, y, scale, angle = fitted
     return Fit(like, float(scores[reach, reach]), float(away.max()), x, y, scale, angle)
 

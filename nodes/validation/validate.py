@@ -19,13 +19,15 @@ from .findings import Finding
 from .follow import NothingToFollow, TrackFunction, follow
 from .measure import Comparison, Subject, compare, residuals, unit_px, widened
 from .measures import object_measures
-from .motion import lags, path_costs
+from .motion import Lag, lag_of_frames, lags, path_costs
+from .pictures import Pictures, compare_pictures
 from .poses import from_poses, oks, pck
 from .profile import STANDARD, Profile
 from .relation_rules import event_rules, pose_rule
 from .report import build, parts
 from .rules import length_rule, object_rules, timing_rule
 from .shape import Shapes, shapes
+from .sighted import SAME, cut, is_gone, merged, picture_lags, picture_residuals, shows, sure
 from .variants import VARIANTS, ChangedClip
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 UNSURE = 0.3
 # A frame on which the tracker overlaps by less with the source itself says nothing about time.
 FOLLOWED = 0.5
+# An object is in its place when the pictures show it within this of it, of the person's height and px.
+IN_PLACE, IN_PLACE_PX = 0.01, 1.5
 
 
 @dataclass
@@ -145,6 +149,8 @@ def validate(
         for name, change in VARIANTS.items()
     ]
     padding = [] if frames is None else [t for t, frame in enumerate(frames) if frame is None]
+    told = [name for name in (label, person) if name is not None and name in found.labels]
+    pictures = compare_pictures(placed, generated, expected, found, list(dict.fromkeys(told)))
     report = judge_tracks(
         expected,
         found,
@@ -154,6 +160,7 @@ def validate(
         followed.prompted_frame,
         padding,
         _placed_poses(poses, source, crop, frames, size, len(found)),
+        pictures,
     )
     return Judgement(
         {**report, "source": original, "warnings": [*warnings, *followed.warnings, *report["warnings"]]},
@@ -171,6 +178,7 @@ def judge_tracks(
     prompted: int | None = None,
     padding: Sequence[int] = (),
     poses: tuple[np.ndarray, np.ndarray] | None = None,
+    pictures: Pictures | None = None,
 ) -> dict[str, Any]:
     """The report on two tracks in one picture and timeline, however they were made.
 
@@ -181,9 +189,10 @@ def judge_tracks(
         prompted: the frame on which the tracker was shown the source's mask; it is not judged.
         padding: frames that show nothing of the source.
         poses: the person's keypoints in both clips, float64 [T, 133, 3], px of the picture.
+        pictures: what the pictures themselves say; None where there are only tracks.
     """
     person = next((name for name in expected.labels if same_class(name) == PERSON), None)
-    judged = _Judged(expected, found, copies, label, person, profile, prompted, padding)
+    judged = _Judged(expected, found, copies, label, person, profile, prompted, padding, pictures)
     return judged.report(
         _about(expected.source, len(expected), expected.clip_size, expected.rate),
         _about(found.source, len(found), found.clip_size, found.rate),
@@ -205,6 +214,7 @@ class _Judged:
         profile: Profile,
         prompted: int | None,
         padded: Sequence[int],
+        pictures: Pictures | None,
     ):
         self.expected, self.found, self.copies = expected, found, copies
         self.label, self.person, self.profile = label, person, profile
@@ -219,6 +229,9 @@ class _Judged:
         self.labels = [name for name in self.labels if name in found.labels and name in expected.labels]
         self.shapes = {name: shapes(expected, name) for name in self.labels}
         self.subjects = [self._subject(name) for name in self.labels]
+        self.lags, self.timed = self._lags(pictures)
+        if pictures is not None:
+            self._look(cut(pictures, self.total))
 
     def _subject(self, name: str) -> Subject:
         pair = self._cut(compare(self.expected, self.found, name, self.shapes[name]))
@@ -259,9 +272,8 @@ class _Judged:
     ) -> dict[str, Any]:
         main, size = self.subjects[0], self.found.clip_size
         findings: list[Finding] = length_rule(len(self.expected), len(self.found), self.profile)
-        costs = self._lag_costs()
-        late = lags(costs)
-        findings += timing_rule(late, costs, self.profile, self.rate, self.total)
+        late = self.lags
+        findings += timing_rule(late, self.timed, self.profile, self.rate, self.total)
         for subject in self.subjects:
             findings += object_rules(subject, self.profile, size)
         events, event_findings = self._events(main)
@@ -309,6 +321,43 @@ class _Judged:
             undecided,
             warnings,
         )
+
+    def _lags(self, pictures: Pictures | None) -> tuple[list[Lag], np.ndarray]:
+        """What is late, and on which frames that can be told: by the pictures, or where they can't by the paths."""
+        if pictures is not None:
+            pictures = cut(pictures, self.total)
+            late = picture_lags(pictures, {name: self.shapes[name].part(self.total) for name in self.labels})
+            if late is not None:
+                return late, ~self.skip
+        costs = self._lag_costs()
+        return lags(costs), np.asarray(np.isfinite(costs).any(axis=0))
+
+    def _look(self, pictures: Pictures) -> None:
+        """Let the pictures correct what the tracks say of every object."""
+        for subject in self.subjects:
+            sight, control = pictures.sights[subject.label], pictures.controls[subject.label]
+            seen = sure(sight)
+            late = lag_of_frames([lag for lag in self.lags if lag.of in ("clip", subject.label)], self.total)
+            subject.late_in_place = shows(pictures, subject.label, late) & (late != 0)
+            near = np.maximum(IN_PLACE_PX, IN_PLACE * subject.unit_px)
+            with np.errstate(invalid="ignore"):
+                whole = (np.abs(sight.scale) > 5) | (np.abs(sight.angle) > 5)
+                subject.in_place = seen & (sight.like >= SAME) & (np.hypot(sight.x, sight.y) <= near) & ~whole
+                elsewhen = np.nanmax(np.nan_to_num(pictures.times[subject.label], nan=-1), axis=0) >= SAME
+            subject.gone = is_gone(sight, control) & ~elsewhen
+            subject.unsure = subject.unsure & ~seen
+            subject.residuals = merged(subject.residuals, picture_residuals(sight, control))
+        by_label = {subject.label: subject for subject in self.subjects}
+        for subject in self.subjects:
+            if subject.contact is None or self.person is None:
+                continue
+            source, generated, copies = subject.contact
+            both = [by_label[name] for name in (subject.label, self.person)]
+            late = lag_of_frames([lag for lag in self.lags if lag.of in ("clip", subject.label)], self.total)
+            then = np.clip(np.arange(self.total) - late, 0, self.total - 1)
+            known = np.all([one.in_place | one.late_in_place for one in both], axis=0)
+            copies = [np.where(known, source, copy) for copy in copies]
+            subject.contact = source, np.where(known, source[then], generated), copies
 
     def _lag_costs(self) -> np.ndarray:
         usable = ~self.skip
