@@ -1,0 +1,116 @@
+"""The report viewer's two homes: one HTML file that opens from disk, and a folder that the graph editor fetches from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from ..media.clip import Clip
+from ..media.writer import replacing
+from .viewer_data import choose_frames, document, picture_size, records
+
+if TYPE_CHECKING:
+    from .validate import Judgement
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+# The viewer's modules, each after the ones it imports from.
+MODULES = ("report_style.js", "report_chart.js", "report_frames.js", "report_viewer.js")
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+
+DOCUMENT = "report.json"
+
+# Nothing may be fetched: pictures are data, style and script are in the file.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+HEAD = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>
+body {{ margin: 0 auto; max-width: 1280px; color-scheme: light dark; }}
+noscript {{ display: block; padding: 1em; font-family: system-ui, sans-serif; }}
+</style>
+</head>
+<body>
+<main id="viewer"></main>
+<noscript>{summary} The chart and the pictures need JavaScript, which is off.</noscript>
+"""
+START = """
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const load = async (frame) => read(`frame-${frame}`);
+const viewer = showReport(document.getElementById("viewer"), read("report"), load);
+document.addEventListener("keydown", (event) => viewer.key(event));
+"""
+
+
+def write_page(file: str | Path, judgement: Judgement, source: Clip, generated: Clip, overwrite: bool = False) -> None:
+    """Write a report as one HTML file that needs no server and fetches nothing; at most 25 MB, streamed.
+
+    Frames that get no pictures (see `choose_frames`) show those of the nearest one, and say so.
+
+    Args:
+        source, generated: the clips in the judgement's timeline and picture, see `align.PlacedClip`.
+        overwrite: replace a file that is there.
+
+    Raises:
+        FileExistsError: the file is there and `overwrite` is not set.
+        ClipError: a clip breaks off.
+    """
+    report = judgement.report
+    frames, size = choose_frames(report), picture_size(generated)
+    with replacing(file, overwrite) as partial, partial.open("w", encoding="utf-8", newline="\n") as page:
+        title = escape(f"{report['label']}: {report['verdict']}")
+        page.write(HEAD.format(policy=POLICY, title=title, summary=escape(report["summary"])))
+        written = []
+        for t, record in records(judgement.expected, judgement.found, source, generated, frames, size):
+            _write_data(page, f"frame-{t}", record)
+            written.append(t)
+        _write_data(page, "report", document(report, written, size))
+        page.write(f'<script type="module">\n{script()}{START}</script>\n</body>\n</html>\n')
+
+
+def write_folder(folder: Path, judgement: Judgement, source: Clip, generated: Clip) -> None:
+    """Write what the viewer fetches into a new folder: report.json, and <frame>.json for each frame with pictures.
+
+    Args: as `write_page`. A folder that can't be finished is removed again.
+    """
+    report = judgement.report
+    frames, size = choose_frames(report), picture_size(generated)
+    folder.mkdir(parents=True)
+    written: list[int] = []
+    try:
+        for t, record in records(judgement.expected, judgement.found, source, generated, frames, size):
+            written.append(t)
+            (folder / f"{t}.json").write_text(json.dumps(record, allow_nan=False), "utf-8")
+        (folder / DOCUMENT).write_text(json.dumps(document(report, written, size), allow_nan=False), "utf-8")
+    except BaseException:
+        for name in (*(f"{t}.json" for t in written), DOCUMENT):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+        raise
+
+
+def script() -> str:
+    """The viewer's modules as one. Raises RuntimeError where a module imports one that isn't before it."""
+    parts = []
+    for n, name in enumerate(MODULES):
+        text = (WEB / name).read_text("utf-8")
+        unknown = set(IMPORT.findall(text)) - set(MODULES[:n])
+        if unknown:
+            raise RuntimeError(f"{name} imports {', '.join(unknown)}, which doesn't come before it in MODULES")
+        parts.append(IMPORT.sub("", text))
+    return "\n".join(parts)
+
+
+def _write_data(page: IO[str], name: str, data: Mapping[str, Any]) -> None:
+    # JSON in a script element ends at the first "</script", whatever text it stands in.
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    page.write(f'<script type="application/json" id="{name}">{text}</script>\n')
