@@ -4,7 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 58;
 const RIGHT = 14;
 const PLOT = 116; // px, height of one plot
-const GAP = 14;
+const GAP = 20;
 const LANE = 19;
 const EVENT_LANE = 15;
 const MAX_LANES = 6;
@@ -113,7 +113,7 @@ export function drawChart({ data, series, width, dark, onSelect }) {
   const rows = Math.min(lanes.rows, MAX_LANES);
   const events = data.report.events ?? { source: [], generated: [], pairs: [] };
   const hasEvents = events.source.length + events.generated.length > 0;
-  const plotsTop = 18;
+  const plotsTop = 20;
   const plotsBottom = plotsTop + units.length * PLOT + Math.max(0, units.length - 1) * GAP;
   const lanesTop = plotsBottom + 22;
   const eventsTop = lanesTop + rows * LANE + (hidden ? 14 : 0) + (rows ? 4 : 0);
@@ -198,7 +198,7 @@ function plot({ data, unit, series, top, x, width, dark }) {
     group.append(svg("line", { x1: LEFT, x2: right, y1: y(value), y2: y(value), class: "grid" }));
     group.append(svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end", class: "soft" }, short(value)));
   }
-  group.append(svg("text", { x: 4, y: top + 11, class: "soft" }, unit || "0..1"));
+  group.append(svg("text", { x: LEFT, y: top - 5, class: "soft" }, unit || "agreement, 0 to 1"));
   if (clipped !== null) {
     group.append(svg("text", { x: right - 4, y: top + 11, "text-anchor": "end", class: "soft" }, `goes up to ${short(clipped)}`));
   }

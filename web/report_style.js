@@ -42,6 +42,7 @@ input[type="number"] { width: 5.4em; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
 .swatch { flex: none; vertical-align: middle; }
 .chart-place { min-width: 0; }
+.viewer:focus { outline: none; }
 .chart { display: block; touch-action: none; cursor: crosshair; user-select: none; max-width: 100%; }
 .chart text { font-size: 11px; fill: var(--ink); }
 .chart .soft { fill: var(--soft); }

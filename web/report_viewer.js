@@ -42,7 +42,7 @@ class Viewer {
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
     const style = make("style");
     style.textContent = STYLE;
-    this.body = make("div", { class: "viewer", role: "region", "aria-label": `Validation report of ${this.report.label}` });
+    this.body = make("div", { class: "viewer", tabindex: -1, role: "region", "aria-label": `Validation report of ${this.report.label}` });
     this.chartPlace = make("div", { class: "chart-place" });
     this.readout = make("output", { class: "readout", "aria-live": "polite" });
     this.panes = framePanes(make, data);
@@ -190,7 +190,10 @@ class Viewer {
     if (skipped) said.push(`not judged: ${skipped.why}`);
     for (const { label, name, measure } of this.series) {
       const value = measure.values[Math.floor(frame / this.data.stride)];
-      if (value !== null && value !== undefined) said.push(`${this.nameOf(label, name)} ${withUnit(value, measure.unit)}`);
+      if (value !== null && value !== undefined) {
+        const of = label === this.report.label ? "" : ` of ${label}`;
+        said.push(`${inWords(name)}${of} ${withUnit(value, measure.unit)}`);
+      }
     }
     const causes = this.report.causes.filter(({ start, stop }) => start <= frame && frame < stop).map(({ name }) => name);
     if (causes.length) said.push(`cause: ${causes.join(", ")}`);
@@ -249,7 +252,8 @@ class Viewer {
   }
 
   nameOf(label, name) {
-    return label === this.report.label ? inWords(name) : `${inWords(name)} of ${label}`;
+    const { unit } = this.report.measures[label][name];
+    return `${inWords(name)}${label === this.report.label ? "" : ` of ${label}`}${unit ? `, ${unit}` : ""}`;
   }
 
   controls() {

@@ -7,7 +7,7 @@ import { showReport } from "./report_viewer.js";
 const NODE = "PP_ValidatePhysics";
 const OUTPUT = "physics_report"; // what the node's ui holds
 const WIDTH = 680;
-const VIEWER_HEIGHT = 620;
+const VIEWER_HEIGHT = 720; // down to the pictures; the rest scrolls
 const EMPTY_HEIGHT = 46;
 
 app.registerExtension({
@@ -26,7 +26,9 @@ app.registerExtension({
 function addViewer(node) {
   const place = document.createElement("div");
   place.className = "physics-preserver-report";
-  place.style.cssText = "overflow: auto; width: 100%; height: 100%; border-radius: 6px;";
+  // contain: the node's size is the user's choice, not that of what is inside.
+  place.style.cssText = `contain: size; overflow: auto; width: 100%; height: 100%; border-radius: 6px; min-height: ${EMPTY_HEIGHT}px;`;
+  place.dataset.captureWheel = "true"; // the wheel scrolls here, once the viewer has been clicked
   const empty = document.createElement("p");
   empty.textContent = "The report is shown here when the workflow has run.";
   empty.style.cssText = "margin: 0; padding: 12px; font: 13px system-ui, sans-serif; color: var(--descrip-text, #999);";
@@ -52,6 +54,7 @@ function addViewer(node) {
       viewer?.close();
       viewer = showReport(home, data, (frame) => read(about, `${frame}.json`), theme());
       empty.hidden = true;
+      place.style.minHeight = `${VIEWER_HEIGHT}px`;
       const [width, height] = node.computeSize();
       node.setSize([Math.max(node.size[0], width, WIDTH), Math.max(node.size[1], height)]);
       app.graph.setDirtyCanvas(true, true);

@@ -24,8 +24,9 @@ PICTURE_SIDE = 480
 MAX_PICTURES, PICTURE_BYTES = 240, 20_000_000
 # JPEG qualities that are tried until a picture fits into its share; the last one is of a picture half as wide.
 QUALITIES = (82, 70, 55, 40, 25)
-# Outlines: coordinates are whole multiples of this many px of the picture; points of all outlines of one frame.
-OUTLINE_UNIT, MAX_POINTS = 0.25, 3000
+# Outlines: coordinates are whole multiples of this many px of the picture; points of all outlines of one frame; lines
+# of one outline, the longest ones.
+OUTLINE_UNIT, MAX_POINTS, MAX_LINES = 0.25, 3000, 100
 # Neighbours of a failing frame that are shown before others are.
 NEIGHBOURS = 2
 # Numbers in all series together (6 bytes each), entries in each list, letters in each text.
@@ -157,21 +158,30 @@ def data_url(image: np.ndarray, size: tuple[int, int], limit: int) -> str:
     return url
 
 
-def outline(mask: np.ndarray, size: tuple[int, int], tolerance: float = 0.35) -> list[list[int]]:
-    """The outline of bool [h, w] in a picture of (H, W) = `size`: lines as in `records`, off by `tolerance` px."""
+def outline(mask: np.ndarray, size: tuple[int, int], room: int = MAX_POINTS) -> list[list[int]]:
+    """The outline of bool [h, w] in a picture of (H, W) = `size`: lines as in `records`, of at most `room` points.
+
+    It is off by a third of a px; where that takes too many points by 2 px, and then without the shortest lines.
+    """
     scale = np.array([size[1] / mask.shape[1], size[0] / mask.shape[0]])
     loops, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    lines = []
-    for loop in loops:
-        points = ((loop[:, 0] + 0.5) * scale).astype(np.float32)
-        points = cv2.approxPolyDP(points, tolerance, True)[:, 0]
+    loops = sorted(loops, key=len, reverse=True)[:MAX_LINES]
+    exact = [((loop[:, 0] + 0.5) * scale).astype(np.float32) for loop in loops]
+    simple = [cv2.approxPolyDP(points, 0.35, True)[:, 0] for points in exact]
+    if sum(len(points) for points in simple) > room:
+        simple = [cv2.approxPolyDP(points, 2.0, True)[:, 0] for points in exact]
+    lines, used = [], 0
+    for points in simple:
+        used += len(points)
+        if used > room:
+            break
         whole = np.round(points / OUTLINE_UNIT).astype(int)
         lines.append([*whole[0].tolist(), *np.diff(whole, axis=0).ravel().tolist()])
-    return sorted(lines, key=len, reverse=True)
+    return lines
 
 
 def _outlines(expected: Track, found: Track, t: int, size: tuple[int, int]) -> dict[str, dict[str, list[list[int]]]]:
-    """Every object's outlines; coarser, and at last without the smallest parts, where there would be too many points."""
+    """Every object's outlines, which share MAX_POINTS."""
     outlines: dict[str, dict[str, list[list[int]]]] = {}
     labels = dict.fromkeys((*expected.labels, *found.labels))
     room = MAX_POINTS // max(1, 2 * len(labels))
@@ -179,24 +189,9 @@ def _outlines(expected: Track, found: Track, t: int, size: tuple[int, int]) -> d
         lines = {}
         for kind, track in (("expected", expected), ("found", found)):
             known = label in track.labels and t < len(track)
-            lines[kind] = _within(track.mask(t, label), size, room) if known else []
+            lines[kind] = outline(track.mask(t, label), size, room) if known else []
         outlines[_text(label)] = lines
     return outlines
-
-
-def _within(mask: np.ndarray, size: tuple[int, int], room: int) -> list[list[int]]:
-    lines: list[list[int]] = []
-    for tolerance in (0.35, 0.8, 2.0):
-        lines = outline(mask, size, tolerance)
-        if sum(len(line) for line in lines) <= 2 * room:
-            return lines
-    kept, used = [], 0
-    for line in lines:
-        used += len(line)
-        if used > 2 * room:
-            break
-        kept.append(line)
-    return kept
 
 
 def _evenly(values: Sequence[int], count: int) -> list[int]:
