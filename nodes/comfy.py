@@ -9,7 +9,7 @@ from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .extraction.sam2_nodes import LoadSAM2
 from .media.nodes import LoadPhysics, PreviewTrack, SavePhysics
 from .prompting.nodes import ApproveTracks, PreviewPrompts, PromptObjects, serve_frames
-from .validation.nodes import ValidatePhysics
+from .validation.nodes import CompareClips, ValidatePhysics
 
 
 class PhysicsPreserver(ComfyExtension):
@@ -30,4 +30,5 @@ class PhysicsPreserver(ComfyExtension):
             ApproveTracks,
             VACEControl,
             ValidatePhysics,
+            CompareClips,
         ]
