@@ -38,9 +38,14 @@ def drawn_boxes(scene: Scene) -> dict[str, Any]:
 
 def validate(source: str, generated: str, clip: str = "1", **inputs: Any) -> dict[str, Any]:
     """Validate Physics; `clip` is the node of the source's footage."""
-    choices = {"label": "", "profile": "standard", "detector": "none"}
+    choices = {"label": "", "profile": "standard", "limits": "", "detector": "none"}
     links = {"source": [source, 0], "clip": [clip, 0], "generated": [generated, 0]}
     return node("PP_ValidatePhysics", **links, **{**choices, **inputs})
+
+
+def compare(source: str, generated: str, **inputs: Any) -> dict[str, Any]:
+    choices = {"mode": "side by side", "height": 0}
+    return node("PP_CompareClips", source=[source, 0], generated=[generated, 0], **{**choices, **inputs})
 
 
 def text(source: str, output: int) -> dict[str, Any]:

@@ -19,7 +19,8 @@ NODES = {
     "PP_PreviewPrompts": ["MASK"],
     "PP_ApproveTracks": ["SAM3_TRACK_DATA"],
     "PP_VACEControl": ["IMAGE", "MASK", "INT", "INT", "INT", "PHYSICS_CONTROL", "STRING"],
-    "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "STRING"],
+    "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "MASK", "STRING", "SAM3_TRACK_DATA"],
+    "PP_CompareClips": ["VIDEO"],
 }
 
 OPTIONAL = ("cv2", "sam2", "ultralytics", "rtmlib", "onnxruntime", "matplotlib")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from clips import audio_packets, with_audio
 from comfyui import PACK, PromptError, Server
-from graphs import MOTION, Graph, drawn_boxes, load, node, text, track, validate, write_clip
+from graphs import MOTION, Graph, compare, drawn_boxes, load, node, text, track, validate, write_clip
 from physics_preserver.nodes.media.folder import Physics, read_physics
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.scene import LABELS, Scene
@@ -127,14 +128,64 @@ def test_loading_elsewhere_is_refused(comfyui: Server, folder: str) -> None:
         comfyui.run(graph)
 
 
-def test_same_clip_passes_and_its_reverse_fails(comfyui: Server, scene: Scene, backwards: Path, tracked: Graph) -> None:
+@pytest.fixture(scope="module")
+def judged(comfyui: Server, scene: Scene, backwards: Path, tracked: Graph) -> dict[str, Any]:
+    """The scene judged against itself (node 5) and against its reverse (node 6)."""
     graph = {**tracked, "4": load(backwards.name), "5": validate("3", "1"), "6": validate("3", "4")}
-    graph |= {"7": text("5", 1), "8": text("5", 2), "9": text("6", 1), "10": text("6", 4)}
-    outputs = comfyui.run(graph)
-    passed, score, reverse, summary = (outputs[name]["text"][0] for name in ("7", "8", "9", "10"))
+    graph |= {"7": text("5", 1), "8": text("5", 2), "9": text("6", 1), "10": text("6", 5)}
+    graph |= {"11": node("MaskToImage", mask=["6", 4]), "12": node("PreviewImage", images=["11", 0])}
+    graph |= {"13": node("PreviewImage", images=["6", 3])}
+    compared = {"report": ["6", 0], "source_track": ["3", 0], "generated_track": ["6", 6]}
+    graph |= {"14": compare("1", "4", **compared), "15": compare("1", "4", mode="wipe", height=96)}
+    return comfyui.run(graph)
+
+
+def test_same_clip_passes_and_its_reverse_fails(judged: dict[str, Any]) -> None:
+    passed, score, reverse, summary = (judged[name]["text"][0] for name in ("7", "8", "9", "10"))
     assert (passed, reverse) == ("True", "False"), summary
     assert float(score) > 0.9 and summary.startswith("skateboard: failed: ")
-    assert cv2.imread(str(shown(comfyui, outputs["5"]))) is not None
+
+
+def test_report_is_shown_from_the_temporary_folder(comfyui: Server, scene: Scene, judged: dict[str, Any]) -> None:
+    about = judged["6"]["physics_report"][0]
+    query = f"/view?subfolder={about['subfolder']}&type={about['type']}&filename="
+    shown_report = comfyui.get(query + about["filename"])
+    assert shown_report["report"]["verdict"] == "failed" and shown_report["frames"] == scene.count()
+    frame = comfyui.get(query + f"{shown_report['pictures'][12]}.json")
+    assert frame["source"].startswith("data:image/jpeg;base64,") and frame["outlines"]["skateboard"]["expected"]
+
+
+def test_failing_frames_come_as_masks(comfyui: Server, scene: Scene, judged: dict[str, Any]) -> None:
+    masks = [cv2.imread(str(comfyui.temp / image["filename"]), 0) for image in judged["12"]["images"]]
+    assert len(masks) == scene.count() and all(mask is not None and mask.shape == (16, 16) for mask in masks)
+    about = judged["6"]["physics_report"][0]
+    query = f"/view?subfolder={about['subfolder']}&type={about['type']}&filename={about['filename']}"
+    ranges = comfyui.get(query)["report"]["failing_ranges"]
+    failing = {t for part in ranges for t in range(part["start"], part["stop"])}
+    assert failing and {t for t, mask in enumerate(masks) if mask is not None and mask.min() == 255} == failing
+    assert {t for t, mask in enumerate(masks) if mask is not None and mask.max() == 0} == set(range(25)) - failing
+
+
+def test_chart_is_a_picture(comfyui: Server, judged: dict[str, Any]) -> None:
+    assert cv2.imread(str(shown(comfyui, judged["13"]))) is not None
+
+
+def test_comparison_has_every_frame(comfyui: Server, scene: Scene, judged: dict[str, Any]) -> None:
+    beside, wiped = (shown(comfyui, judged[name]) for name in ("14", "15"))
+    assert frames_in(beside) == frames_in(wiped) == scene.count()
+    sizes = []
+    for file in (beside, wiped):
+        with av.open(str(file)) as container:
+            sizes.append((container.streams.video[0].width, container.streams.video[0].height))
+    assert sizes[0][0] == 2 * scene.width and sizes[0][1] > scene.height + 40
+    assert sizes[1] == (168, 96)
+
+
+def test_limits_of_the_user_are_checked_and_used(comfyui: Server, tracked: Graph) -> None:
+    with pytest.raises(PromptError, match="there is no rule 'offsett'"):
+        comfyui.run({**tracked, "5": validate("3", "1", limits="[offsett]\nlimit = 3")})
+    outputs = comfyui.run({**tracked, "5": validate("3", "1", limits="[region]\nlimit = 1.0\nedge = 0.0"), "6": text("5", 1)})
+    assert outputs["6"]["text"] == ["False"]
 
 
 def test_image_batches_give_what_a_video_gives(comfyui: Server, scene: Scene, tracked: Graph) -> None:
