@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from . import commands
 from .extraction.onnx_runtime import OnnxRuntimeError
 from .media.clip import ClipError
+from .validation.modes import COMPARE_MODES
 
 UNUSABLE, INTERRUPTED = 3, 130
 
@@ -58,6 +59,11 @@ examples:
 """
 
 
+COMPARE = """\
+Write source and generated clip into one video: side by side, wiped, overlaid (half of each) or the
+difference of their colours. Frame t stands beside frame t; the source's times and sound are kept."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with the exit code for input that can't be used."""
 
@@ -100,6 +106,7 @@ def build_parser() -> Parser:
     _extract(subparsers)
     _condition(subparsers)
     _validate(subparsers)
+    _compare(subparsers)
     _demo(subparsers)
     _check(subparsers)
     _models(subparsers)
@@ -177,7 +184,10 @@ def _validate(subparsers: Any) -> None:
     parser = _command(subparsers, "validate", commands.validate, summary)
     parser.add_argument("physics", type=Path, metavar="DIR", help="a folder that extract wrote")
     parser.add_argument("generated", metavar="GENERATED", help="the generated video, or a folder of its frames")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where report and chart go")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR",
+        help="where report.html, iou_report.json, frames.csv and iou_chart.png go",
+    )  # fmt: skip
     parser.add_argument("--label", help="the object to judge (default: the first that is not the person)")
     parser.add_argument(
         "--profile", default="standard", metavar="P",
@@ -192,6 +202,30 @@ def _validate(subparsers: Any) -> None:
         "--control", type=Path, metavar="DIR",
         help="what condition wrote for this generation: its crop and its choice of frames are taken into account",
     )  # fmt: skip
+
+
+def _compare(subparsers: Any) -> None:
+    summary = "write source and generated clip into one video, to look at"
+    parser = _command(subparsers, "compare", commands.compare, summary, COMPARE)
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE",
+        help="the original: a folder that extract wrote (its outlines are drawn), a video, or a folder of images",
+    )  # fmt: skip
+    parser.add_argument("generated", metavar="GENERATED", help="the generated video, or a folder of its frames")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="a new video")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR|FILE",
+        help="what validate wrote for these clips: adds every frame's score and causes, and the outlines it found",
+    )  # fmt: skip
+    parser.add_argument("--mode", choices=COMPARE_MODES, default=COMPARE_MODES[0], help="default: side by side")
+    parser.add_argument(
+        "--control", type=Path, metavar="DIR",
+        help="what condition wrote for this generation: its crop and its choice of frames are taken into account",
+    )  # fmt: skip
+    parser.add_argument("--height", type=int, metavar="PX", help="of one picture (default: the generated clip's)")
+    parser.add_argument(
+        "--fps", type=_rate, default="24", metavar="RATE", help="rate of folders of images (default: 24)"
+    )
 
 
 def _demo(subparsers: Any) -> None:

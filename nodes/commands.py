@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 from argparse import Namespace
@@ -17,11 +18,14 @@ from .extraction.extract import extract as run_extraction
 from .extraction.onnx_runtime import installed_runtime
 from .extraction.subjects import find_detector, in_words, open_detector
 from .extraction.tracking import Prompt, track_masks
-from .media.exchange import read_mask
+from .media.exchange import from_rle, read_mask, to_rle
 from .media.folder import METADATA, package_version, read_physics, require_free, write_json, write_physics
 from .media.open import open_clip
 from .models.catalogue import CATALOGUE, FOLDERS, find_entry, megabytes
 from .models.present import DAMAGED, check_file, files_there, where
+
+# What `validate` found in the generated clip, for `compare`.
+FOUND_TRACK = "found_track.json"
 
 
 @dataclass
@@ -86,9 +90,12 @@ def condition(options: Namespace) -> Result:
 
 def validate(options: Namespace) -> Result:
     from .conditioning.vace import read_control
+    from .validation.align import PlacedClip
     from .validation.chart import save_chart
     from .validation.findings import FAILED, PASSED
+    from .validation.page import write_page
     from .validation.profile import load_profile
+    from .validation.table import write_csv
     from .validation.validate import validate as judge
 
     profile = load_profile(options.profile)
@@ -98,23 +105,47 @@ def validate(options: Namespace) -> Result:
     generated.count()
     control = read_control(options.control) if options.control else {"crop": None, "frames": None}
     detector = open_detector(find_detector(options.detector)) if options.detector else None
-    report = judge(
-        physics.track,
-        physics.clip(),
-        generated,
-        partial(track_masks, detector=detector),
-        options.label,
-        profile,
-        control["crop"],
-        control["frames"],
-    ).report
+    crop, frames = control["crop"], control["frames"]
+    footage, follow = physics.clip(), partial(track_masks, detector=detector)
+    judged = judge(physics.track, footage, generated, follow, options.label, profile, crop, frames)
+    report = judged.report
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(options.out / "iou_report.json", report)
+    write_csv(report, options.out / "frames.csv", overwrite=True)
     save_chart(report, options.out / "iou_chart.png", overwrite=True)
+    write_json(options.out / FOUND_TRACK, to_rle(judged.found))
+    placed = PlacedClip(footage, (generated.height, generated.width), crop, frames)
+    write_page(options.out / "report.html", judged, placed, generated, overwrite=True)
     code = {PASSED: 0, FAILED: 1}.get(report["verdict"], 2)
     failed = [f"  {rule['text']}" for rule in report["rules"] if rule["verdict"] == FAILED]
     lines = [report["summary"], *failed, *(f"warning: {warning}" for warning in report["warnings"])]
-    return Result(report, "\n".join([*lines, f"written: {options.out / 'iou_report.json'}"]), code)
+    return Result(report, "\n".join([*lines, f"written: {options.out / 'report.html'} and more beside it"]), code)
+
+
+def compare(options: Namespace) -> Result:
+    from .conditioning.vace import read_control
+    from .validation.compare import Comparison, write_compare
+    from .validation.report import read
+
+    rate = Fraction(options.fps)
+    folder = options.source.is_dir() and (options.source / METADATA).is_file()
+    physics = read_physics(options.source) if folder else None
+    source = physics.clip() if physics else open_clip(options.source, rate=rate)
+    generated = open_clip(options.generated, rate=source.rate)
+    report = found = None
+    if options.report:
+        inside = options.report.is_dir()
+        report = read(options.report / "iou_report.json" if inside else options.report)
+        beside = (options.report if inside else options.report.parent) / FOUND_TRACK
+        found = from_rle(json.loads(beside.read_text("utf-8"))) if beside.is_file() else None
+    control = read_control(options.control) if options.control else {"crop": None, "frames": None}
+    clips = Comparison(
+        source, generated, physics.track if physics else None, found, report=report,
+        crop=control["crop"] and tuple(control["crop"]), frames=control["frames"],
+    )  # fmt: skip
+    warnings = write_compare(options.out, clips, options.mode, options.height)
+    data = {"file": str(options.out), "mode": options.mode, "warnings": warnings}
+    return Result(data, "\n".join([*(f"warning: {warning}" for warning in warnings), f"written: {options.out}"]))
 
 
 def demo(options: Namespace) -> Result:

@@ -91,7 +91,9 @@ def save_chart(report: Mapping[str, Any], file: str | Path, overwrite: bool = Fa
 
 def _draw_curves(axes: Any, report: Mapping[str, Any], total: int) -> None:
     for part in report["not_judged"]:
-        axes.axvspan(part["start"] - 0.5, part["stop"] - 0.5, facecolor="none", edgecolor=GREY, alpha=0.5, lw=0, hatch="//")
+        axes.axvspan(
+            part["start"] - 0.5, part["stop"] - 0.5, facecolor="none", edgecolor=GREY, alpha=0.5, lw=0, hatch="//"
+        )
     for cause in report["causes"]:
         colour, _ = CAUSES.get(cause["name"], OTHER_CAUSE)
         axes.axvspan(cause["start"] - 0.5, cause["stop"] - 0.5, color=colour, alpha=0.16, lw=0)
@@ -128,9 +130,13 @@ def _draw_causes(axes: Any, rows: Sequence[Sequence[tuple[Mapping[str, Any], flo
         for cause, at, side in row:
             colour, hatch = CAUSES.get(cause["name"], OTHER_CAUSE)
             span = (cause["start"] - 0.5, cause["stop"] - cause["start"])
-            axes.broken_barh([span], (n + 0.12, 0.76), facecolor=(*_rgb(colour), 0.4), edgecolor=colour, hatch=hatch, lw=0.8)
+            axes.broken_barh(
+                [span], (n + 0.12, 0.76), facecolor=(*_rgb(colour), 0.4), edgecolor=colour, hatch=hatch, lw=0.8
+            )
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
-            axes.text(at, n + 0.5, _plain(cause["name"]), ha=side, va="center_baseline", fontsize=8.5, bbox=box, clip_on=True)
+            axes.text(
+                at, n + 0.5, _plain(cause["name"]), ha=side, va="center_baseline", fontsize=8.5, bbox=box, clip_on=True
+            )
     _bare(axes, len(rows), [(len(rows) / 2, "causes")])
 
 

@@ -1,4 +1,4 @@
-"""Source and generated clip in one video: side by side, wiped, overlaid or subtracted, with outlines, poses and scores."""
+"""Source and generated clip in one video: side by side, wiped, overlaid or subtracted, with outlines and scores."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from ..media.overlay import INK, PAPER, tag, text_size
 from ..media.track import Track
 from ..media.writer import VideoWriter
 from .align import ASPECT_TOLERANCE, Crop, PlacedClip, refit
+from .modes import COMPARE_MODES, OVERLAY, SIDE_BY_SIDE, WIPE
 from .strip import ScoreStrip
 
 if TYPE_CHECKING:
     from ..media.pose import Poses
-
-SIDE_BY_SIDE, WIPE, OVERLAY, DIFFERENCE = MODES = ("side by side", "wipe", "overlay", "difference")
 
 # RGB: sky blue and orange (Okabe and Ito) on a dark casing; the found outline is dashed, so colour isn't needed.
 SOURCE_COLOUR, FOUND_COLOUR = (86, 180, 233), (230, 159, 0)
@@ -77,7 +76,7 @@ def write_compare(
 
     Args:
         path: a new file; see VideoWriter for the formats.
-        mode: one of MODES. "wipe" moves a line over the picture, the source left of it; "overlay" is half of each;
+        mode: one of COMPARE_MODES. "wipe" moves a line over the picture, the source left of it; "overlay" is half of each;
             "difference" is how far the colours are apart.
         height: px of one picture; None for the generated clip's.
         overwrite: replace a file that is there.
@@ -90,8 +89,8 @@ def write_compare(
         ClipError: a clip breaks off, or has no frames.
         OSError: see VideoWriter.
     """
-    if mode not in MODES:
-        raise ValueError(f"{mode!r} is no way to compare; there are: {', '.join(MODES)}")
+    if mode not in COMPARE_MODES:
+        raise ValueError(f"{mode!r} is no way to compare; there are: {', '.join(COMPARE_MODES)}")
     size = _picture_size(clips.generated, height)
     sides = (
         _Side("source", clips.source, clips.source_track, clips.source_poses, size, clips.crop, clips.frames),
@@ -112,8 +111,8 @@ def write_compare(
         for t, pair in enumerate(progress(pairs, total, "comparing")):
             for n, frame in enumerate(pair):
                 counted[n] += frame is not None
-            panes = [side.pane(frame, t) for side, frame in zip(sides, pair, strict=True)]
-            picture = _compose(mode, *panes, wipe_at(t / float(rate)))
+            a, b = (side.pane(frame, t) for side, frame in zip(sides, pair, strict=True))
+            picture = _compose(mode, a, b, wipe_at(t / float(rate)))
             if strip is not None:
                 picture = np.concatenate([picture, strip.draw(t)])
             video.write(picture, clock.time(pair[0] if timing is not None else None))
@@ -206,7 +205,7 @@ class _Side:
 
 
 class _Clock:
-    """Times of the written frames, seconds of the source's clock: the source's own as long as they go on, then beats."""
+    """Times of the written frames, seconds of the source's clock: the source's own while they go on, then beats."""
 
     def __init__(self, rate: Fraction, start: Fraction):
         self._beat, self._next, self._last = 1 / rate, start, None
@@ -283,7 +282,9 @@ def _draw(image: np.ndarray, source: _Pane | None, found: _Pane | None) -> None:
         if pane is not None and pane.keypoints is not None:
             bones = _bones(pane.keypoints)
             cv2.polylines(image, bones, False, INK, stroke + 2, cv2.LINE_AA)
-            cv2.polylines(image, bones if pane is source else _dashes(bones, stroke), False, colour, stroke, cv2.LINE_AA)
+            cv2.polylines(
+                image, bones if pane is source else _dashes(bones, stroke), False, colour, stroke, cv2.LINE_AA
+            )
 
 
 def _dashes(lines: Sequence[np.ndarray], stroke: int) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ from comfy_api.latest import InputImpl, io, ui
 
 from .. import host
 from ..extraction.subjects import check_detector_choice, detector_choices
+from .modes import COMPARE_MODES
 from .profile import profile_names
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ Pose = io.Custom("POSE_KEYPOINT")
 
 # What the viewer on the node looks for in its ui output, see web/validate_physics.js.
 VIEWER = "physics_report"
-# As validation.compare has them; that module needs OpenCV, which a pack that only loads may lack.
-COMPARE_MODES = ("side by side", "wipe", "overlay", "difference")
 # px of the masks that say which frames fail: whole frames, scaled by whoever uses them.
 FAILING_SIZE = 16
 
@@ -92,7 +91,7 @@ class ValidatePhysics(io.ComfyNode):
                 Pose.Input(
                     "source_pose",
                     optional=True,
-                    tooltip="The person's keypoints in the original clip; with those of the generated one they are judged.",
+                    tooltip="The person's keypoints in the original clip; judged beside those of the generated one.",
                 ),
                 Pose.Input("generated_pose", optional=True, tooltip="The person's keypoints in the generated clip."),
             ],
@@ -100,7 +99,9 @@ class ValidatePhysics(io.ComfyNode):
                 Report.Output("report", tooltip="Everything that was measured; a dict that can be written as JSON."),
                 io.Boolean.Output("passed", tooltip="True when the physics survived."),
                 io.Float.Output("score", tooltip="Mean IoU of the judged frames, 0 where nothing could be judged."),
-                io.Image.Output("chart", tooltip="Overlap and outlines over the frames, with the causes of what fails."),
+                io.Image.Output(
+                    "chart", tooltip="Overlap and outlines over the frames, with the causes of what fails."
+                ),
                 io.Mask.Output(
                     "failing",
                     tooltip="One mask per generated frame, all 1 where the frame fails and all 0 elsewhere; 16x16 px.",
@@ -146,7 +147,9 @@ class ValidatePhysics(io.ComfyNode):
         footage, made = (open_clip(video, rate=original.rate) for video in (clip, generated))
         crop, frames = (None, None) if control is None else (tuple(control["crop"]), control["frames"])
         if (source_pose is None) != (generated_pose is None):
-            raise ValueError("a pose of one clip alone can't be judged: connect source_pose and generated_pose, or none")
+            raise ValueError(
+                "a pose of one clip alone can't be judged: connect source_pose and generated_pose, or none"
+            )
         own, other = poses_of(source_pose, original), poses_of(generated_pose, None)
         poses = None if own is None or other is None else (own, other)
         judged = validate(original, footage, made, follow, label.strip() or None, rules, crop, frames, poses)
@@ -215,7 +218,7 @@ class CompareClips(io.ComfyNode):
                     "mode",
                     options=list(COMPARE_MODES),
                     default=COMPARE_MODES[0],
-                    tooltip="wipe: a line moves over the picture, the source is left of it. difference: of the colours.",
+                    tooltip="wipe: a line moves over the picture, the source left of it. difference: of the colours.",
                 ),
                 Control.Input(
                     "control",
@@ -264,15 +267,13 @@ class CompareClips(io.ComfyNode):
         from ..media.open import open_clip
         from .compare import Comparison, write_compare
 
-        tracks = [None if track is None else from_socket(track) for track in (source_track, generated_track)]
-        rate = next((track.rate for track in tracks if track is not None), Fraction(24))
+        expected, found = (None if track is None else from_socket(track) for track in (source_track, generated_track))
+        rate = next((track.rate for track in (expected, found) if track is not None), Fraction(24))
+        crop, frames = (None, None) if control is None else (tuple(control["crop"]), control["frames"])
         comparison = Comparison(
-            *(open_clip(video, rate=rate) for video in (source, generated)),
-            *tracks,
-            *(poses_of(*given) for given in zip((source_pose, generated_pose), tracks, strict=True)),
-            report,
-            *((None, None) if control is None else (tuple(control["crop"]), control["frames"])),
-        )
+            open_clip(source, rate=rate), open_clip(generated, rate=rate), expected, found,
+            poses_of(source_pose, expected), poses_of(generated_pose, found), report, crop, frames,
+        )  # fmt: skip
         file = host.new_temporary_file("physics_comparison", ".mp4")
         write_compare(file, comparison, mode, height or None)
         shown = ui.PreviewVideo([ui.SavedResult(file.name, "", io.FolderType.temp)])

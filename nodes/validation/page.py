@@ -1,4 +1,4 @@
-"""The report viewer's two homes: one HTML file that opens from disk, and a folder that the graph editor fetches from."""
+"""The report viewer's two homes: one HTML file that opens from disk, and a folder that the graph editor reads."""
 
 from __future__ import annotations
 

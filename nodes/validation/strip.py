@@ -54,7 +54,9 @@ class ScoreStrip:
         why = next((part["why"] for part in self._report["not_judged"] if part["start"] <= t < part["stop"]), None)
         causes = [part["name"] for part in self._report["causes"] if part["start"] <= t < part["stop"]]
         failing = any(part["start"] <= t < part["stop"] for part in self._report["failing_ranges"])
-        return f"frame {t}{score}", ", ".join(dict.fromkeys(causes)) or (f"not judged: {why}" if why else "fails" * failing)
+        return f"frame {t}{score}", ", ".join(dict.fromkeys(causes)) or (
+            f"not judged: {why}" if why else "fails" * failing
+        )
 
     def _background(self) -> np.ndarray:
         page = np.full((self.height, self._width, 3), PAGE, np.uint8)

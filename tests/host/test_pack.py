@@ -10,6 +10,7 @@ from comfyui import PACK, PACK_NAME, Server, find_comfyui, python_of
 
 NODES = {
     "PP_DetectSubjects": ["BOUNDING_BOX", "INT", "PHYSICS_PAIRING", "STRING"],
+    "PP_LoadSAM2": ["PP_SAM2_MODEL"],
     "PP_TrackObjects": ["SAM3_TRACK_DATA"],
     "PP_ObjectRelations": ["PHYSICS_RELATIONS", "STRING"],
     "PP_PreviewTrack": ["VIDEO"],
@@ -69,7 +70,7 @@ def test_node_explains_itself(info: dict, name: str) -> None:
     assert all(about["output_tooltips"])
 
 
-@pytest.mark.parametrize("name", [name for name in NODES if name != "PP_LoadPhysics"])
+@pytest.mark.parametrize("name", sorted(set(NODES) - {"PP_LoadPhysics", "PP_LoadSAM2"}))
 def test_frames_come_as_video_or_image(info: dict, name: str) -> None:
     inputs = {**info[name]["input"]["required"], **info[name]["input"].get("optional", {})}
     assert {kind for key, (kind, _) in inputs.items() if key in ("clip", "generated", "pose")} == {"VIDEO,IMAGE"}

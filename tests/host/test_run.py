@@ -184,8 +184,11 @@ def test_comparison_has_every_frame(comfyui: Server, scene: Scene, judged: dict[
 def test_limits_of_the_user_are_checked_and_used(comfyui: Server, tracked: Graph) -> None:
     with pytest.raises(PromptError, match="there is no rule 'offsett'"):
         comfyui.run({**tracked, "5": validate("3", "1", limits="[offsett]\nlimit = 3")})
-    outputs = comfyui.run({**tracked, "5": validate("3", "1", limits="[region]\nlimit = 1.0\nedge = 0.0"), "6": text("5", 1)})
-    assert outputs["6"]["text"] == ["False"]
+    outputs = comfyui.run({**tracked, "5": validate("3", "1", limits="flicker = false\n[offset]\nlimit = 3.5")})
+    about = outputs["5"]["physics_report"][0]
+    query = f"/view?subfolder={about['subfolder']}&type={about['type']}&filename={about['filename']}"
+    limits = comfyui.get(query)["report"]["profile"]["limits"]
+    assert limits["offset"]["limit"] == 3.5 and "flicker" not in limits and limits["region"]["limit"] == 0.6
 
 
 def test_image_batches_give_what_a_video_gives(comfyui: Server, scene: Scene, tracked: Graph) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from physics_preserver.nodes.media.scene import LABELS, Scene
 from physics_preserver.nodes.validation.region import jaccard
+from physics_preserver.nodes.validation.validate import Judgement
 
 PERSON, BOARD = LABELS
 
 
-def sample(label: str = BOARD, frames: int = 72, size: tuple[int, int] = (320, 180)) -> tuple[Any, Scene, Scene]:
+def sample(label: str = BOARD, frames: int = 72, size: tuple[int, int] = (320, 180)) -> tuple[Judgement, Scene, Scene]:
     """(judgement, source, generated): a late landing, with every kind of entry that a report may have."""
     source = Scene(*size, frames, exposures=1)
     generated = Scene(*size, frames, style="reskin", fault="late_landing", exposures=1)
@@ -21,7 +21,11 @@ def sample(label: str = BOARD, frames: int = 72, size: tuple[int, int] = (320, 1
     offset = np.hypot(*(expected.centroids()[:, 1] - found.centroids()[:, 1]).T)
     region[0] = offset[0] = np.nan
     expected.labels = found.labels = (PERSON, label)
-    return SimpleNamespace(report=report(label, region, offset, size), expected=expected, found=found), source, generated
+    return (
+        Judgement(report(label, region, offset, size), expected, found),
+        source,
+        generated,
+    )
 
 
 def report(label: str, region: np.ndarray, offset: np.ndarray, size: tuple[int, int] = (320, 180)) -> dict[str, Any]:
@@ -33,8 +37,17 @@ def report(label: str, region: np.ndarray, offset: np.ndarray, size: tuple[int, 
     pixels = [None if np.isnan(value) else float(value) for value in offset]
     about = {"frames": total, "width": size[0], "height": size[1], "rate": "24"}
 
-    def measure(values: list, unit: str = "", limit: float | None = None, floor: list | None = None, **more: Any) -> dict:
-        return {"unit": unit, "better": "lower" if unit else "higher", "limit": limit, "values": values, "floor": floor, **more}
+    def measure(
+        values: list, unit: str = "", limit: float | None = None, floor: list | None = None, **more: Any
+    ) -> dict:
+        return {
+            "unit": unit,
+            "better": "lower" if unit else "higher",
+            "limit": limit,
+            "values": values,
+            "floor": floor,
+            **more,
+        }
 
     def rule(name: str, text: str, value: float | None, limit: float, unit: str, verdict: str, **more: Any) -> dict:
         ranges = [[start, stop]] if verdict == "failed" else []
@@ -43,7 +56,17 @@ def report(label: str, region: np.ndarray, offset: np.ndarray, size: tuple[int, 
         return {**about, "verdict": verdict, "ranges": ranges, "worst_frames": worst_frames, **more}
 
     def cause(name: str, start: int, stop: int, text: str) -> dict:
-        return {"name": name, "of": label, "start": start, "stop": stop, "worst_frame": (start + stop) // 2, "text": text}
+        return {
+            "name": name,
+            "of": label,
+            "start": start,
+            "stop": stop,
+            "worst_frame": (start + stop) // 2,
+            "text": text,
+        }
+
+    def event(kind: str, frame: int) -> dict:
+        return {"kind": kind, "frame": frame, "time_s": frame / 24}
 
     seen = [value for value in scores if value is not None]
     return {
@@ -85,17 +108,20 @@ def report(label: str, region: np.ndarray, offset: np.ndarray, size: tuple[int, 
         "measures": {
             label: {
                 "region": measure(scores, limit=0.6, floor=[0.9] * total),
-                "boundary": measure([None if value is None else min(1.0, value + 0.15) for value in scores], limit=0.75),
+                "boundary": measure([value and min(1.0, value + 0.15) for value in scores], limit=0.75),
                 "offset_px": measure(pixels, "px", 4.0, [0.6] * total),
                 "scale_percent": measure([None if t % 9 == 0 else t / 40 for t in range(total)], "%", 10.0),
                 "orientation_deg": measure([(t % 7) / 2 for t in range(total)], "deg", 15.0),
                 "contact": measure([1.0] * total),
             },
-            PERSON: {"region": measure([0.93] * total, floor=[0.94] * total), "pose_oks": measure([None] * total, limit=0.7)},
+            PERSON: {
+                "region": measure([0.93] * total, floor=[0.94] * total),
+                "pose_oks": measure([None] * total, limit=0.7),
+            },
         },
         "events": {
-            "source": [{"kind": "take-off", "frame": 33, "time_s": 1.375}, {"kind": "landing", "frame": 45, "time_s": 1.875}],
-            "generated": [{"kind": "take-off", "frame": 33, "time_s": 1.375}, {"kind": "landing", "frame": 51, "time_s": 2.125}],
+            "source": [event("take-off", 33), event("landing", 45)],
+            "generated": [event("take-off", 33), event("landing", 51)],
             "pairs": [
                 {"kind": "take-off", "source_frame": 33, "generated_frame": 33, "error_ms": 0.0},
                 {"kind": "landing", "source_frame": 45, "generated_frame": 51, "error_ms": 250.0},

@@ -15,6 +15,7 @@ import pytest
 from physics_preserver.nodes.media.clip import Clip, Frame
 from physics_preserver.nodes.media.track import Track
 from physics_preserver.nodes.validation.page import DOCUMENT, script, write_folder, write_page
+from physics_preserver.nodes.validation.validate import Judgement
 from physics_preserver.nodes.validation.viewer_data import (
     MAX_PICTURES,
     OUTLINE_UNIT,
@@ -55,7 +56,14 @@ def long_report(frames: int) -> dict[str, Any]:
     made = report("board", scores, np.full(frames, 1.0))
     made["causes"] = [
         {"name": "shifted", "of": "board", "start": 500, "stop": 510, "worst_frame": 503, "text": "low"},
-        {"name": "lost", "of": "board", "start": frames - 1000, "stop": frames - 998, "worst_frame": frames - 999, "text": "gone"},
+        {
+            "name": "lost",
+            "of": "board",
+            "start": frames - 1000,
+            "stop": frames - 998,
+            "worst_frame": frames - 999,
+            "text": "gone",
+        },
     ]
     made["failing_ranges"] = [{**cause, "worst_iou": 0.1, "cause": cause["name"]} for cause in made["causes"]]
     return made
@@ -87,7 +95,8 @@ def test_page_holds_report_and_every_frame(page: Path) -> None:
     assert data["report"]["pictures"] == list(range(30))
     assert data["report"]["left_out"] == []
     picture = base64.b64decode(data["frame-7"]["generated"].partition(",")[2])
-    assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape == (180, 320, 3)
+    image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None and image.shape == (180, 320, 3)
 
 
 def test_no_text_of_the_report_becomes_markup(page: Path) -> None:
@@ -107,8 +116,8 @@ def test_page_names_no_address(page: Path) -> None:
 
 def test_page_of_a_long_noisy_clip_stays_below_its_budget(tmp_path: Path) -> None:
     frames = 2000
-    judgement = type("Judgement", (), {"report": long_report(frames), "expected": noisy_track(frames, (90, 160))})
-    judgement.found = judgement.expected
+    track = noisy_track(frames, (90, 160))
+    judgement = Judgement(long_report(frames), track, track)
     write_page(tmp_path / "page.html", judgement, Noise(frames, 160, 90), Noise(frames, 160, 90))
     data = data_of(tmp_path / "page.html")["report"]
     assert len(data["pictures"]) == MAX_PICTURES
