@@ -76,7 +76,7 @@ def write_compare(
 
     Args:
         path: a new file; see VideoWriter for the formats.
-        mode: one of COMPARE_MODES. "wipe" moves a line over the picture, the source left of it; "overlay" is half of each;
+        mode: of COMPARE_MODES. "wipe" moves a line over the picture, the source left of it; "overlay" is half of each;
             "difference" is how far the colours are apart.
         height: px of one picture; None for the generated clip's.
         overwrite: replace a file that is there.
