@@ -35,9 +35,10 @@ SMALL = (
 )
 
 
-def official(
-    config: str = "configs/sam2.1/sam2.1_hiera_t.yaml", overrides: tuple[str, ...] = SMALL, seed: int = 0
-) -> Any:
+CONFIG = "configs/sam2.1/sam2.1_hiera_t.yaml"
+
+
+def official(config: str = CONFIG, overrides: tuple[str, ...] = SMALL, seed: int = 0) -> Any:
     """The sam2 package's own video predictor with random weights, in float32 on the CPU, holes not filled."""
     import torch
     from sam2.build_sam import build_sam2_video_predictor
@@ -50,8 +51,16 @@ def official(
     return net
 
 
+def published(name: str, image_size: int = 1024) -> tuple[str, tuple[str, ...]]:
+    """Arguments of `official` for a published configuration of SAM 2.1, or "narrow" for the one of the tests."""
+    if name == "narrow":
+        return CONFIG, (*SMALL, *resized(image_size))
+    short = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}[name]
+    return f"configs/sam2.1/sam2.1_hiera_{short}.yaml", resized(image_size)
+
+
 def resized(image_size: int) -> tuple[str, ...]:
-    """Overrides that give a published configuration another input size."""
+    """Overrides that give a configuration another input size."""
     grid = f"[{image_size // 16},{image_size // 16}]"
     return (
         f"++model.image_size={image_size}",
