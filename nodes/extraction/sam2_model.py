@@ -105,7 +105,11 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
             found = safetensors.torch.load_file(file)
         else:
             found = torch.load(file, map_location="cpu", weights_only=True)
-    except (ModuleNotFoundError, FileNotFoundError, PermissionError):
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{file.name} needs the package {error.name}, which is not installed: run `pip install {error.name}`"
+        ) from error
+    except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # each format has its own: a broken zip, pickle, header or tensor
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -1,0 +1,58 @@
+"""SAM 2 in a real ComfyUI: found in models/sam2, loaded from both forms, refused in a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from comfyui import PromptError, Server, find_comfyui, python_of
+from graphs import Graph, node, text
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sam2", reason="the sam2 package is not installed")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(comfyui: Server) -> Path:
+    """models/sam2 with random SAM 2.1 tiny weights as a .pt and as fp16 .safetensors, both under other names."""
+    from physics_preserver.nodes.extraction.sam2_build import Architecture, build
+    from safetensors.torch import save_file
+
+    found = find_comfyui()
+    assert found is not None
+    has = subprocess.run([str(python_of(found)), "-c", "import sam2"], capture_output=True, check=False)
+    if has.returncode:
+        pytest.skip("ComfyUI's Python has no sam2 package")
+    folder = comfyui.base / "models" / "sam2"
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(2)
+    weights = build(Architecture("2.1", "tiny")).state_dict()
+    torch.save({"model": weights}, folder / "meta.pt")
+    save_file({key: value.half() for key, value in weights.items()}, folder / "halves.safetensors")
+    (folder / "broken.pt").write_bytes((folder / "meta.pt").read_bytes()[:1000])
+    return folder
+
+
+def load(checkpoint: str, precision: str = "auto") -> Graph:
+    return {"1": node("PP_LoadSAM2", checkpoint=checkpoint, precision=precision), "2": text("1", 0)}
+
+
+@pytest.mark.parametrize("name", ["meta.pt", "halves.safetensors"])
+def test_the_loader_lists_and_loads_both_forms(comfyui: Server, checkpoints: Path, name: str) -> None:
+    offered = comfyui.get("/object_info/PP_LoadSAM2")["PP_LoadSAM2"]["input"]["required"]["checkpoint"]
+    assert name in str(offered)
+    shown = comfyui.run(load(name))["2"]["text"][0]
+    assert "name='SAM 2.1 tiny'" in shown and "torch.float32" in shown and name in shown
+
+
+def test_a_broken_file_is_one_sentence(comfyui: Server, checkpoints: Path) -> None:
+    with pytest.raises(PromptError, match=r"broken\.pt \(0\.0 MB\) can't be read as a checkpoint.*Download it again"):
+        comfyui.run(load("broken.pt"))
+
+
+def test_a_missing_file_says_where_it_belongs_and_comes_from(comfyui: Server) -> None:
+    with pytest.raises(PromptError, match=r"sam2\.1_hiera_large\.pt is not there.*models/sam2.*https://.*Apache-2\.0"):
+        comfyui.run(load("sam2.1_hiera_large.pt"))
+    with pytest.raises(PromptError, match="not there"):
+        comfyui.run(load("../detection/../../outside.pt"))
