@@ -65,8 +65,8 @@ class SAM2Stream:
     - On a prompted frame `step` gives an object the mask that its prompt gave.
     - An object without any prompt has an empty mask and score 0 on every frame.
     - `prompt` before `step` on a frame segments it from the prompt alone. `prompt` straight after `step` on the same
-      frame is a correction: it sees the object's memory and the mask that was just found. To correct a mask of an
-      earlier run, pass that mask together with the points.
+      frame is a correction: it sees the object's memory and the mask that was just found, unless nothing was found. To
+      correct a mask of an earlier run, pass that mask together with the points.
     - The backward pass may read what the forward pass found beside its first frame, as in the official predictor;
       `restart` between the two makes them independent, which equals a new official state with the same prompts.
       At a scene cut a new stream is right: `restart` keeps the prompts.
@@ -295,7 +295,13 @@ class SAM2Stream:
     ) -> _Found:
 
         net, memory, t = self._net, self._memories[obj], features.t
-        tracked = self._pass is not None and t in memory.recent and t == self._pass.now
+        # What was not found is shown anew: memory and the empty mask would both insist that it is not there.
+        tracked = (
+            self._pass is not None
+            and t == self._pass.now
+            and t in memory.recent
+            and float(memory.recent[t].score_logit) > 0
+        )
         if previous is None:
             if tracked:
                 previous = self._last[obj][None]

@@ -246,6 +246,20 @@ def test_a_correction_of_the_frame_just_tracked_reads_its_memory_as_officially(f
         assert worst(run(stream, images, range(20, FRAMES)), corrected) == 0
 
 
+def test_an_object_that_was_not_found_is_shown_anew_from_the_prompt_alone(footage):
+    _, images = footage
+    again = Ask(8, 0, box=(30, 30, 80, 80))
+    with SAM2Stream(model(), SIZE, 1, FRAMES) as stream:
+        alone = ask(stream, images, again)
+    with SAM2Stream(model(), SIZE, 1, FRAMES) as stream:
+        ask(stream, images, Ask(0, 0, mask=np.zeros(SIZE, bool)))
+        for t in range(9):
+            _, scores = stream.step(t, images[t])
+        if scores[0] >= 0.5:  # random weights may see it all the same
+            stream._memories[0].recent[8].score_logit = torch.tensor([-5.0])
+        assert np.array_equal(ask(stream, images, again), alone)
+
+
 def test_bfloat16_weights_give_to_the_bit_what_autocast_gives_with_float32_weights(footage):
     folder, images = footage
     only = [each for each in ASKS if each.obj == 0]
