@@ -182,6 +182,14 @@ def load_model(patcher: Any, working_bytes: int) -> None:
         comfy.model_management.load_models_gpu([patcher], memory_required=working_bytes, force_full_load=True)
 
 
+def make_room(needed: int) -> None:
+    """Have ComfyUI free `needed` bytes on the GPU for something that it doesn't manage; nothing outside ComfyUI."""
+    if in_comfyui():
+        import comfy.model_management
+
+        comfy.model_management.free_memory(needed, comfy.model_management.get_torch_device())
+
+
 def require_memory(needed: int, what: str) -> None:
     """Refuse, before it is made, an array that doesn't fit into the memory that is free now.
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import host
+
 if TYPE_CHECKING:
     import onnxruntime
 
@@ -22,6 +24,9 @@ MISSING = (
     "`pip install onnxruntime` (any processor)."
 )
 MEND_CUDA = "pip install --force-reinstall --no-deps onnxruntime-gpu"
+
+# Bytes on the GPU for what a session computes with beside the model itself; detectors and pose models stay below.
+ROOM_ON_GPU = 512 * 2**20
 
 # Small detectors stop gaining beyond this, and a spinning pool of every core slows the rest of the host.
 MOST_THREADS = 4
@@ -44,15 +49,22 @@ class OnnxRuntime:
         """onnxruntime-gpu is installed, but the CPU wheel was unpacked over it."""
         return "onnxruntime-gpu" in self.wheels and "CUDAExecutionProvider" not in self.providers
 
+    @property
+    def why_no_cuda(self) -> str:
+        """Why CUDA isn't among the providers, in a sentence; "" where it is, or where another kind of GPU is."""
+        if not self.version or any(name in self.providers for name in PREFERRED[:-1]):
+            return ""
+        if self.cpu_build_won:
+            return f"The CPU build lies over onnxruntime-gpu, so CUDA is missing; mend it with `{MEND_CUDA}`."
+        return "CUDA is missing because this is the CPU build; for an NVIDIA GPU install onnxruntime-gpu in its place."
+
     def describe(self) -> str:
         """One or two plain sentences for a report, a log or a node's output."""
         if not self.version:
             return MISSING
         devices = ", ".join(name.removesuffix("ExecutionProvider") for name in self.providers)
         text = f"onnxruntime {self.version} ({' + '.join(self.wheels) or 'unknown wheel'}) runs on {devices}."
-        if self.cpu_build_won:
-            text += f" The CPU build lies over onnxruntime-gpu, so CUDA is missing; mend it with `{MEND_CUDA}`."
-        return text
+        return f"{text} {self.why_no_cuda}".rstrip()
 
 
 def installed_runtime() -> OnnxRuntime:
@@ -96,11 +108,28 @@ def open_session(path: str | Path, threads: int | None = None) -> onnxruntime.In
     options.log_severity_level = 3
     # A spinning pool keeps the cores busy between frames, which starves the decoder and the tracker.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers = installed_runtime().providers
+    if "CUDAExecutionProvider" in providers:
+        # The GPU wheel brings no CUDA libraries; torch does, and this finds them beside it.
+        onnxruntime.preload_dlls()
+        host.make_room(ROOM_ON_GPU + 2 * Path(path).stat().st_size)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=list(installed_runtime().providers))
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     except Exception as error:  # onnxruntime's exceptions share no public base class
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise OnnxRuntimeError(f"{path} is not a usable ONNX model (damaged or another format?): {reason}") from error
+
+
+def describe_session(session: Any) -> str:
+    """What an open session runs on and why: onnxruntime drops a provider whose libraries it can't load."""
+    runtime, used = installed_runtime(), session.get_providers()
+    text = f"on {used[0].removesuffix('ExecutionProvider')}. {runtime.describe()}"
+    if "CUDAExecutionProvider" in runtime.providers and "CUDAExecutionProvider" not in used:
+        text += (
+            " CUDA could not be started: its libraries, which a CUDA build of torch brings, were not found or are of "
+            "another version."
+        )
+    return text
 
 
 def default_threads() -> int:

@@ -79,17 +79,17 @@ def _missing(name: str) -> str:
 
 
 def open_detector(file: Path | None) -> Detector:
-    """The detector in an .onnx file, or without one the proposals from motion.
+    """The detector in an .onnx or .pt file, or without one the proposals from motion.
 
-    Raises: as `load_yolox`.
+    Raises: as `load_detector`.
     """
     if file is None:
         from .motion import MotionDetector
 
         return MotionDetector()
-    from .yolox import load_yolox
+    from .yolo import load_detector
 
-    return load_yolox(file)
+    return load_detector(file)
 
 
 def anchor_boxes(pairing: Pairing) -> list[list[dict[str, Any]]]:

@@ -16,7 +16,8 @@ import cv2
 from physics_preserver.nodes.extraction.detection import PERSON, DetectionError
 from physics_preserver.nodes.extraction.observe import observe
 from physics_preserver.nodes.extraction.pairing import pair
-from physics_preserver.nodes.extraction.yolox import THRESHOLD_AT_FEET, Yolox, load_yolox
+from physics_preserver.nodes.extraction.two_pass import THRESHOLD_AT_FEET, TwoPassDetector
+from physics_preserver.nodes.extraction.yolo import load_detector
 from physics_preserver.nodes.media.open import open_clip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)
 CLIPS = {"skateboarder": ("skateboard", ["skateboard"]), "biker": ("motorcycle", ["bicycle", "motorcycle"])}
 
 
-def found_rates(name: str, label: str, detector: Yolox, keen: Yolox) -> None:
+def found_rates(name: str, label: str, detector: TwoPassDetector, keen: TwoPassDetector) -> None:
     """Print the share of frames in which person and object are found; `keen` keeps every box from .15 on."""
     best: dict[tuple[str, str], list[float]] = {}
     ruled, spent, count = 0, 0.0, 0
@@ -47,7 +48,7 @@ def found_rates(name: str, label: str, detector: Yolox, keen: Yolox) -> None:
     print(f"{label} with the detector's rule (.3, or .15 at the feet): {ruled / count:.2f}")
 
 
-def pairs(name: str, labels: list[str], detector: Yolox, every: int = 16) -> None:
+def pairs(name: str, labels: list[str], detector: TwoPassDetector, every: int = 16) -> None:
     """Print the pair that is chosen when the clip starts at every 16th frame."""
     total = open_clip(DATA / "clips" / f"{name}.mp4").count()
     print(f"\n{name}: the pair when the clip starts at frame ...")
@@ -68,8 +69,8 @@ def pairs(name: str, labels: list[str], detector: Yolox, every: int = 16) -> Non
 def main() -> None:
     cv2.setNumThreads(1)
     path = sys.argv[1] if len(sys.argv) > 1 else DATA / "weights" / "yolox_nano.onnx"
-    detector = load_yolox(path, threads=1)
-    keen = load_yolox(path, threshold=THRESHOLD_AT_FEET, threads=1)
+    detector = load_detector(path, threads=1)
+    keen = load_detector(path, threshold=THRESHOLD_AT_FEET, threads=1)
     print(detector.describe())
     for name, (label, labels) in CLIPS.items():
         found_rates(name, label, detector, keen)

@@ -186,9 +186,9 @@ def test_linking_keeps_two_crossing_people_apart():
 @pytest.fixture(scope="module")
 def nano(shared_data):
     pytest.importorskip("onnxruntime")
-    from physics_preserver.nodes.extraction.yolox import load_yolox
+    from physics_preserver.nodes.extraction.yolo import load_detector
 
-    return load_yolox(shared_data / "weights" / "yolox_nano.onnx")
+    return load_detector(shared_data / "weights" / "yolox_nano.onnx")
 
 
 @pytest.mark.parametrize(

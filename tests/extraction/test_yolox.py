@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from physics_preserver.nodes.extraction.detection import Detection, DetectionError, box_iou
 from physics_preserver.nodes.extraction.onnx_runtime import MEND_CUDA, OnnxRuntimeError, installed_runtime
-from physics_preserver.nodes.extraction.yolox import Yolox, letterbox, load_yolox, suppress
+from physics_preserver.nodes.extraction.two_pass import TwoPassDetector, suppress
+from physics_preserver.nodes.extraction.yolo import load_detector
+from physics_preserver.nodes.extraction.yolox import Yolox, cells, letterbox
 from physics_preserver.nodes.media.open import open_clip
 
 NAMES = ("person", "skateboard", "kite")
@@ -53,7 +55,7 @@ DECODED = answer(row73=(24, 40, 32, 16, 0.9, 0.8, 0.0, 0.0), row7=(56, 0, 8, 8, 
 
 @pytest.mark.parametrize("output", [RAW, DECODED], ids=["raw", "decoded in the model"])
 def test_boxes_of_known_cells(tmp_path, output):
-    detector = load_yolox(save_model(tmp_path / "tiny.onnx", output), names=NAMES, second_pass=False)
+    detector = load_detector(save_model(tmp_path / "tiny.onnx", output), names=NAMES, second_pass=False)
     person, kite = detector(np.zeros((128, 128, 3), np.uint8))  # twice the input's size
     assert (person.label, person.source) == ("person", "yolox")
     assert person.score == pytest.approx(0.72)
@@ -114,7 +116,7 @@ def street(person=(600, 200, 680, 500), board=(605, 495, 675, 505)):
 
 
 def coloured(session=None, threshold=0.3, second_pass=True):
-    return Yolox(session or ColourSession(), NAMES, threshold, 0.15, second_pass)
+    return TwoPassDetector(Yolox(session or ColourSession(), NAMES), threshold, 0.15, second_pass)
 
 
 def test_the_second_pass_finds_a_board_too_small_for_the_whole_frame():
@@ -154,29 +156,29 @@ def test_files_that_are_no_yolox_say_why(tmp_path):
     (tmp_path / "cut.onnx").write_bytes(whole[: len(whole) // 2])
     for name, said in (("none.onnx", "No such"), ("notes.onnx", "not a usable"), ("cut.onnx", "not a usable")):
         with pytest.raises(OnnxRuntimeError, match=said) as caught:
-            load_yolox(tmp_path / name)
+            load_detector(tmp_path / name)
         assert name in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("output", "options", "said"),
     [
-        (np.zeros((1, 10)), {}, r"\[1, 10\], not one array \[1, 84, 8\]"),
-        (np.zeros((1, CELLS, 85)), {}, r"\[1, 84, 85\], not one array \[1, 84, 8\] \(3 classes\)"),
-        (np.zeros((1, CELLS, 85)), {"declared": [1, "n", "m"]}, r"\[1, 84, 85\], not one"),
-        (np.zeros((1, CELLS, 8)), {"side": "any"}, "not .1, 3, height, width"),
-        (np.zeros((1, CELLS, 8)), {"side": 60}, "multiples of 32"),
+        (np.zeros((1, 10)), {}, r"\[1, 10\] for a 64x64 input and 3 classes: .* \[1, 84, 8\]"),
+        (np.zeros((1, CELLS, 85)), {}, r"\[1, 84, 85\] like a YOLOX of 80 classes, not of 3"),
+        (np.zeros((1, CELLS, 85)), {"declared": [1, "n", "m"]}, r"\[1, 84, 85\] like a YOLOX of 80"),
+        (np.zeros((1, 3 * CELLS, 8)), {}, r"\[1, 252, 8\] for a 64x64 input"),
+        (np.zeros((1, cells((60, 60)), 8)), {"side": 60}, "multiples of 32"),
     ],
 )
 def test_other_shapes_are_named(tmp_path, output, options, said):
     with pytest.raises(DetectionError, match=said):
-        load_yolox(save_model(tmp_path / "other.onnx", output, **options), names=NAMES)
+        load_detector(save_model(tmp_path / "other.onnx", output, **options), names=NAMES)
 
 
 def test_missing_onnxruntime_names_the_wheel(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OnnxRuntimeError, match="pip install onnxruntime-gpu"):
-        load_yolox(tmp_path / "any.onnx")
+        load_detector(tmp_path / "any.onnx")
     assert installed_runtime().version == ""
 
 
@@ -207,12 +209,12 @@ def test_the_cpu_build_over_the_gpu_build_is_reported_with_the_mend(monkeypatch)
 @pytest.fixture(scope="module")
 def nano(shared_data):
     pytest.importorskip("onnxruntime")
-    return load_yolox(shared_data / "weights" / "yolox_nano.onnx")
+    return load_detector(shared_data / "weights" / "yolox_nano.onnx")
 
 
 def test_nano_finds_the_board_where_one_sees_it(nano, shared_data):
     clip = open_clip(shared_data / "clips" / "skateboarder.mp4")
-    assert nano.input_size == (416, 416) and "CPU" in nano.describe()
+    assert nano.network.input_size == (416, 416) and "CPU" in nano.describe()
     boards = [item for item in nano(clip.frame(142).image) if item.label == "skateboard"]
     assert box_iou(boards[0].box, (288, 546, 456, 586)) > 0.6  # read off the picture
     assert not [item for item in nano(clip.frame(32).image) if item.label == "skateboard"]  # it is out of the picture
