@@ -110,10 +110,14 @@ def save_yolo(path: Path, layout: str, size: tuple[int, int] = (640, 640), dynam
 
 
 def dot_colours() -> np.ndarray:
-    """uint8 [133, 3] RGB: the colour of each keypoint's dot; any two are at least 51 apart in some channel."""
-    steps = np.array(np.meshgrid(*[np.arange(0, 256, 51)] * 3, indexing="ij")).reshape(3, -1).T
-    bright = steps[(steps.max(axis=1) >= 102)]
-    return bright[:: len(bright) // 133][:133].astype(np.uint8)
+    """uint8 [133, 3] RGB: the colour of each keypoint's dot.
+
+    Each has a channel at 255, and any two are at least 36 apart in some channel, so a dot's edge, mixed with black, is
+    no other dot's colour.
+    """
+    steps = np.array(np.meshgrid(*[np.linspace(0, 255, 8)] * 3, indexing="ij")).reshape(3, -1).T.round()
+    bright = steps[steps.max(axis=1) == 255]
+    return bright[np.linspace(0, len(bright) - 1, 133).round().astype(int)].astype(np.uint8)
 
 
 def save_pose(path: Path, size: tuple[int, int] = (384, 288), batch: int | str = "batch") -> Path:
@@ -129,11 +133,11 @@ def save_pose(path: Path, size: tuple[int, int] = (384, 288), batch: int | str =
     height, width = size
     mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
     colours = (dot_colours() - mean) / std
-    # Squared distance to every colour, as a convolution: |c|^2 - 2 c.x + |x|^2; 10 grey levels are about .03.
+    # Squared distance to every colour, as a convolution: |c|^2 - 2 c.x + |x|^2; 17 grey levels are about .09.
     squares = net("ReduceSum", net("Mul", "input", "input"), net.constant([1], np.int64), keepdims=1)
     products = net("Conv", "input", net.constant(-2 * colours[:, :, None, None]))
     distance = net("Add", net("Add", products, squares), net.constant((colours**2).sum(1).reshape(1, -1, 1, 1)))
-    near = net("Cast", net("Less", distance, net.constant(0.1)), to=1)
+    near = net("Relu", net("Sub", net.constant(1), net("Mul", distance, net.constant(1 / 0.09))))
     outputs = []
     for axis, count, name in ((2, width, "simcc_x"), (3, height, "simcc_y")):
         profile = net("ReduceSum", near, net.constant([axis], np.int64), keepdims=0)  # [B, 133, count]

@@ -145,7 +145,7 @@ def test_detections_of_a_checkpoint_are_its_own_boxes_placed_in_the_picture(made
     # By ultralytics' own means: 160 px are doubled to 320, 180 px lie in the middle of 192.
     from ultralytics.data.augment import LetterBox
 
-    boxed = LetterBox((192, 320))(image=image)
+    boxed = np.asarray(LetterBox((192, 320))(image=image))
     assert boxed.shape == (192, 320, 3)
     tensor = torch.from_numpy(np.ascontiguousarray(boxed.transpose(2, 0, 1)[None])).float() / 255
     original = torch.load(file, weights_only=False)["model"].float().eval()
