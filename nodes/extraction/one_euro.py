@@ -40,18 +40,17 @@ class OneEuro:
             time: seconds, later than the time before.
         """
         if self._points is None or self._speeds is None:
-            self._points, self._speeds = points.copy(), np.zeros_like(points)
+            smooth, self._speeds = points.copy(), np.zeros_like(points)
         else:
             step = max(float(time - self._time), SHORTEST)
             known = np.isfinite(self._points)
             speeds = np.where(known, (points - self._points) / step, 0.0)
             self._speeds += _share(SPEED_CUTOFF, step) * (speeds - self._speeds)
             cutoff = self._lowest + BETA * np.linalg.norm(self._speeds, axis=1, keepdims=True) / self._unit
-            moved = self._points + _share(cutoff, step) * (points - self._points)
-            self._points = np.where(known, moved, points)
-            self._speeds[~np.isfinite(self._points)] = 0.0
-        self._time = time
-        return self._points.copy()
+            smooth = np.where(known, self._points + _share(cutoff, step) * (points - self._points), points)
+            self._speeds[~np.isfinite(smooth)] = 0.0
+        self._points, self._time = smooth, time
+        return smooth.copy()
 
 
 def _share(cutoff, step: float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from comfy_api.latest import InputImpl, io, ui
@@ -13,6 +14,7 @@ MARKER = "tracking_metadata.json"
 ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 Pairing = io.Custom("PHYSICS_PAIRING")
 Relations = io.Custom("PHYSICS_RELATIONS")
+PoseKeypoint = io.Custom("POSE_KEYPOINT")
 
 
 class PreviewTrack(io.ComfyNode):
@@ -48,6 +50,108 @@ class PreviewTrack(io.ComfyNode):
         tracked = from_socket(track)
         file = host.new_temporary_file("physics_preview", ".mp4")
         write_preview(file, open_clip(clip, rate=tracked.rate), tracked, relations)
+        shown = ui.PreviewVideo([ui.SavedResult(file.name, "", io.FolderType.temp)])
+        return io.NodeOutput(InputImpl.VideoFromFile(str(file)), ui=shown)
+
+
+class DrawPose(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PP_DrawPose",
+            display_name="Draw Pose",
+            category="physics preserver/media",
+            description=(
+                "Draws poses as OpenPose does, coloured on black: the control that pose-conditioned models know."
+            ),
+            search_aliases=["openpose", "skeleton", "dwpose", "pose to image", "render pose", "stick figure"],
+            inputs=[
+                PoseKeypoint.Input("pose", tooltip="From Estimate Pose, or any node that makes POSE_KEYPOINT."),
+                io.MultiType.Input(
+                    "clip",
+                    [io.Video, io.Image],
+                    optional=True,
+                    tooltip="The footage of the poses: gives frame times and audio, and the picture to draw over.",
+                ),
+                io.Boolean.Input("body", default=True, tooltip="Draw the body's 18 points and its limbs."),
+                io.Boolean.Input("hands", default=True, tooltip="Draw both hands."),
+                io.Boolean.Input("face", default=True, tooltip="Draw the points of the face."),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    tooltip="Width of the picture, px. 0: as the height asks, or as the poses have it.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    tooltip="Height of the picture, px. 0: as the width asks, or as the poses have it.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.3,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    advanced=True,
+                    tooltip="Points that score less are not drawn.",
+                ),
+                io.Float.Input(
+                    "thickness",
+                    default=1.0,
+                    min=0.1,
+                    max=10.0,
+                    step=0.1,
+                    advanced=True,
+                    tooltip="1: as OpenPose draws at 512 px, in proportion at every size.",
+                ),
+                io.Boolean.Input(
+                    "over_clip", default=False, advanced=True, tooltip="Draw over the clip instead of on black."
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=24.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.01,
+                    advanced=True,
+                    tooltip="Frames per second without a clip, or with an IMAGE batch. A VIDEO has its own.",
+                ),
+            ],
+            outputs=[io.Video.Output("drawn", tooltip="A file in the temporary folder, as many frames as poses.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        pose: Any,
+        body: bool,
+        hands: bool,
+        face: bool,
+        width: int,
+        height: int,
+        threshold: float,
+        thickness: float,
+        over_clip: bool,
+        fps: float,
+        clip: Any = None,
+    ) -> io.NodeOutput:
+        from .draw_pose import Style, fitting_size, write_pose_video
+        from .open import open_clip
+        from .pose import read_people
+
+        if over_clip and clip is None:
+            raise ValueError("over_clip needs a clip; connect one or switch it off")
+        rate = Fraction(fps).limit_denominator(1001)
+        footage = None if clip is None else open_clip(clip, rate=rate)
+        people, placed_in = read_people(pose, threshold=threshold)
+        size = fitting_size(placed_in, width, height)
+        file = host.new_temporary_file("physics_pose", ".mp4")
+        write_pose_video(file, people, placed_in, size, Style(body, hands, face, thickness), footage, over_clip, rate)
         shown = ui.PreviewVideo([ui.SavedResult(file.name, "", io.FolderType.temp)])
         return io.NodeOutput(InputImpl.VideoFromFile(str(file)), ui=shown)
 

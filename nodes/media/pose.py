@@ -76,6 +76,12 @@ class Poses:
         """bool [T, 133]: the points that have a place."""
         return np.asarray(np.isfinite(self.keypoints[..., :2]).all(axis=2))
 
+    def in_words(self) -> str:
+        """What found the points, on how many frames, and what there is to tell; a line each."""
+        found = int(self.present().any(axis=1).sum())
+        lines = [self.estimator, f"a pose of {self.label} on {found} of {len(self)} frames"]
+        return "\n".join([*lines, *(f"Warning: {warning}" for warning in self.warnings)])
+
     def boxes(self) -> np.ndarray:
         """float64 [T, 4]: x1, y1, x2, y2 around the points that are there, px; nan where there are none."""
         return np.array([_box(frame) for frame in self.keypoints]).reshape(-1, 4)
@@ -126,30 +132,20 @@ def from_pose_keypoints(
         PoseError: not such a structure, or another number of frames than the track.
         KeyError: the track has no object `label`.
     """
-    frames = [value] if isinstance(value, Mapping) else value
-    if not isinstance(frames, Sequence) or isinstance(frames, (str, bytes)) or not frames:
-        raise PoseError(f"pose keypoints are a list with a dict for every frame, not {_short(value)}")
+    frames, size = read_people(value, size or (track.clip_size if track is not None else None), threshold)
     if track is not None and len(frames) != len(track):
         raise PoseError(f"there are poses of {len(frames)} frames, the track has {len(track)}")
-    read = [_read_frame(frame, t) for t, frame in enumerate(frames)]
-    canvases = [canvas for canvas, _ in read]
-    size = size or (track.clip_size if track is not None else canvases[0])
-    everybody = [person for _, people in read for person in people if np.isfinite(_box(person)).all()]
-    normalised = bool(everybody) and all(np.nanmax(np.abs(person[:, :2])) <= MOST_NORMALISED for person in everybody)
     boxes = None if track is None else track.boxes()[:, track.index(label)]
     poses = Poses(
         np.full((len(frames), KEYPOINTS, 3), (np.nan, np.nan, 0), np.float32), size, track.rate if track else rate,
         track.times if track else None, label, track.source if track else "", "POSE_KEYPOINT",
     )  # fmt: skip
     crowded = []
-    for t, (canvas, people) in enumerate(read):
-        per_unit = (size[1], size[0]) if normalised else (size[1] / canvas[1], size[0] / canvas[0])
-        placed = [_placed(person, per_unit, threshold) for person in people]
-        placed = [person for person in placed if np.isfinite(_box(person)).all()]
-        chosen = _largest(placed) if boxes is None else _nearest(placed, boxes[t])
+    for t, people in enumerate(frames):
+        chosen = _largest(people) if boxes is None else _nearest(people, boxes[t])
         if chosen is not None:
             poses.keypoints[t] = chosen
-        if len(placed) > 1 and boxes is None:
+        if len(people) > 1 and boxes is None:
             crowded.append(t)
     if crowded:
         poses.warnings.append(
@@ -164,6 +160,35 @@ def from_pose_keypoints(
             "the left hand's points lay on the right wrist and the right hand's on the left: exchanged"
         )
     return poses
+
+
+def read_people(
+    value: Any, size: tuple[int, int] | None = None, threshold: float = THRESHOLD
+) -> tuple[list[list[np.ndarray]], tuple[int, int]]:
+    """Everybody in POSE_KEYPOINT in any of the forms that `from_pose_keypoints` reads, hands as they are named there.
+
+    Args:
+        size: (H, W) px of the picture to place them in; by default that of the first frame's canvas.
+
+    Returns:
+        Per frame a list of people who have a point above `threshold`, float64 [133, 3] as in Poses; and that size.
+
+    Raises:
+        PoseError: not such a structure.
+    """
+    frames = [value] if isinstance(value, Mapping) else value
+    if not isinstance(frames, Sequence) or isinstance(frames, (str, bytes)) or not frames:
+        raise PoseError(f"pose keypoints are a list with a dict for every frame, not {_short(value)}")
+    read = [_read_frame(frame, t) for t, frame in enumerate(frames)]
+    size = size or read[0][0]
+    everybody = [person for _, people in read for person in people if np.isfinite(_box(person)).all()]
+    normalised = bool(everybody) and all(np.nanmax(np.abs(person[:, :2])) <= MOST_NORMALISED for person in everybody)
+    placed = []
+    for canvas, people in read:
+        per_unit = (size[1], size[0]) if normalised else (size[1] / canvas[1], size[0] / canvas[0])
+        here = [_placed(person, per_unit, threshold) for person in people]
+        placed.append([person for person in here if np.isfinite(_box(person)).all()])
+    return placed, size
 
 
 def _to_person(points: np.ndarray) -> dict[str, list[float]]:

@@ -12,14 +12,8 @@ import pytest
 from onnx_nets import SCORE, Graph, dot_colours, save_pose
 from physics_preserver.nodes.extraction.onnx_runtime import OnnxRuntimeError
 from physics_preserver.nodes.extraction.pose import estimate_poses
-from physics_preserver.nodes.extraction.pose_model import (
-    MODES,
-    PoseModel,
-    PoseModelError,
-    check_pose_choice,
-    find_pose_model,
-    pose_choices,
-)
+from physics_preserver.nodes.extraction.pose_choice import MODES, check_pose_choice, find_pose_model, pose_choices
+from physics_preserver.nodes.extraction.pose_model import PoseModel, PoseModelError
 from physics_preserver.nodes.media.clip import Clip, ClipError, Frame
 from physics_preserver.nodes.media.track import Track, pack
 
