@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 
 from . import commands
 from .extraction.onnx_runtime import OnnxRuntimeError
+from .extraction.pose_model import PoseModelError
 from .media.clip import ClipError
 from .validation.modes import COMPARE_MODES
 
 UNUSABLE, INTERRUPTED = 3, 130
 
-UNUSABLE_ERRORS = (ClipError, OnnxRuntimeError, ValueError, KeyError, IndexError, OSError, ImportError)
+UNUSABLE_ERRORS = (ClipError, OnnxRuntimeError, PoseModelError, ValueError, KeyError, IndexError, OSError, ImportError)
 
 EXIT_CODES = """\
 exit codes:
@@ -32,6 +33,7 @@ EXTRACT = """\
 Find the person and the object in a clip, track both, and write the physics folder:
 
   frames_original/%05d.jpg   mask_<label>/%05d.png   tracking_metadata.json
+  with --pose also            pose_<label>/%05d.png   pose_json/%05d.json
 
 Without --boxes, --masks or --detector, whatever moves against the background is proposed, and the
 output says that it is a proposal."""
@@ -41,6 +43,7 @@ examples:
   extract skater.mp4 --out skater
   extract skater.mp4 --out skater --detector yolox_nano.onnx
   extract biker.mp4 --out biker --detector yolox_nano.onnx --object bicycle --frames 0:120
+  extract skater.mp4 --out skater --detector yolo11n.pt --pose performance
   extract skater.mp4 --out skater --boxes person=540,80,760,560 skateboard=560,530,740,590
   extract frames/ --out skater --masks skateboard=board_on_first_frame.png
 
@@ -145,9 +148,14 @@ def _extract(subparsers: Any) -> None:
         help="frame of --boxes and --masks, counted from 0 within --frames (default: 0)",
     )  # fmt: skip
     parser.add_argument(
-        "--detector", metavar="FILE.onnx",
-        help="YOLOX weights: a path, or a name in models/detection. Used to find the pair, and on every "
-        "frame to keep masks from leaking",
+        "--detector", metavar="FILE",
+        help="YOLO (.pt, .onnx) or YOLOX (.onnx) weights: a path, or a name in models/detection, ultralytics or "
+        "yolo. Used to find the pair, and on every frame to keep masks from leaking",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pose", metavar="FILE|MODE",
+        help="also estimate the person's pose: performance, balanced or lightweight look for their DWPose or RTMW "
+        "file in models/dwpose, or give an .onnx file. Needs rtmlib and onnxruntime",
     )  # fmt: skip
     parser.add_argument(
         "--object", nargs="+", default=["skateboard"], metavar="LABEL",
@@ -195,8 +203,8 @@ def _validate(subparsers: Any) -> None:
         "limits (default: standard)",
     )  # fmt: skip
     parser.add_argument(
-        "--detector", metavar="FILE.onnx",
-        help="YOLOX weights to guide the tracker in the generated clip, as extract may have had",
+        "--detector", metavar="FILE",
+        help="YOLO or YOLOX weights to guide the tracker in the generated clip, as extract may have had",
     )  # fmt: skip
     parser.add_argument(
         "--control", type=Path, metavar="DIR",

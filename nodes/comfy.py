@@ -6,8 +6,9 @@ from comfy_api.latest import ComfyExtension, io
 
 from .conditioning.nodes import VACEControl
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
+from .extraction.pose_nodes import EstimatePose
 from .extraction.sam2_nodes import LoadSAM2
-from .media.nodes import LoadPhysics, PreviewTrack, SavePhysics
+from .media.nodes import DrawPose, LoadPhysics, PreviewTrack, SavePhysics
 from .prompting.nodes import ApproveTracks, PreviewPrompts, PromptObjects, serve_frames
 from .validation.nodes import CompareClips, ValidatePhysics
 
@@ -22,6 +23,8 @@ class PhysicsPreserver(ComfyExtension):
             LoadSAM2,
             TrackObjects,
             ObjectRelations,
+            EstimatePose,
+            DrawPose,
             PreviewTrack,
             SavePhysics,
             LoadPhysics,

@@ -16,11 +16,15 @@ from . import host
 from .extraction.extract import Extraction, labels_of
 from .extraction.extract import extract as run_extraction
 from .extraction.onnx_runtime import installed_runtime
+from .extraction.pose import estimate_poses
+from .extraction.pose_choice import find_pose_model
+from .extraction.pose_model import PoseModel
 from .extraction.subjects import find_detector, in_words, open_detector
 from .extraction.tracking import Prompt, track_masks
 from .media.exchange import from_rle, read_mask, to_rle
 from .media.folder import METADATA, package_version, read_physics, require_free, write_json, write_physics
 from .media.open import open_clip
+from .media.pose import Poses, person_of
 from .models.catalogue import CATALOGUE, FOLDERS, find_entry, megabytes
 from .models.present import DAMAGED, check_file, files_there, where
 
@@ -46,25 +50,29 @@ def extract(options: Namespace) -> Result:
     detector = None
     if options.detector or not prompts:
         detector = open_detector(find_detector(options.detector) if options.detector else None)
+    estimator = PoseModel(find_pose_model(options.pose)) if options.pose else None
     found = run_extraction(clip, prompts, detector, options.object)
+    poses = estimate_poses(clip, found.track, estimator, person_of(found.track)) if estimator else None
     physics = write_physics(
         options.out,
         clip,
         found.track,
         found.pairing.to_dict() if found.pairing else None,
         found.relations.to_dict() if found.relations else None,
+        poses,
     )
     data = {
         "folder": str(options.out),
         "frames": len(found.track),
         "objects": {item["label"]: item["frames_visible"] for item in physics.metadata["objects"]},
         "tracker": found.track.tracker,
+        "pose": physics.metadata["pose"],
         "warnings": physics.metadata["warnings"],
     }
-    return Result(data, _extracted(data, found))
+    return Result(data, _extracted(data, found, poses))
 
 
-def _extracted(data: dict[str, Any], found: Extraction) -> str:
+def _extracted(data: dict[str, Any], found: Extraction, poses: Poses | None) -> str:
     lines = [in_words(found.pairing)] if found.pairing else []
     lines += [f"{label}: seen on {frames} of {data['frames']} frames" for label, frames in data["objects"].items()]
     if found.relations:
@@ -72,6 +80,7 @@ def _extracted(data: dict[str, Any], found: Extraction) -> str:
             sum(1 for told in of if told) for of in (found.relations.contact, found.relations.airborne)
         )
         lines.append(f"in contact on {contact} frames, airborne on {airborne}")
+    lines += [poses.in_words()] if poses else []
     lines += [f"warning: {warning}" for warning in data["warnings"]]
     return "\n".join([*lines, f"tracker: {data['tracker']}", f"written: {Path(data['folder']) / METADATA}"])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import shades
+from onnx_nets import save_pose
 from physics_preserver.nodes.cli import main
 from physics_preserver.nodes.media.folder import read_physics
 from physics_preserver.nodes.media.scene import LABELS, Scene
@@ -77,6 +78,28 @@ def test_extract_tells_a_script_what_it_found(footage, tmp_path, capsys):
     told = json.loads(out)
     assert code == 0 and told["frames"] == 4 and set(told["objects"]) == {"person", "skateboard"}
     assert read_physics(tmp_path / "o").metadata["source"]["range"] == [2, 6]
+
+
+def test_extract_estimates_the_pose_of_the_tracked_person(footage, tmp_path, capsys):
+    pytest.importorskip("rtmlib")
+    pytest.importorskip("onnxruntime")
+    model = save_pose(tmp_path / "tiny.onnx", (256, 192))
+    masks = [f"{label}={footage / label}.png" for label in ("person", "skateboard")]
+    out = tmp_path / "physics"
+    arguments = ("extract", footage / "clip.mp4", "--out", out, "--masks", *masks, "--frames", "0:4")
+    code, said, _ = run(capsys, *arguments, "--pose", model)
+    assert code == 0 and "tiny.onnx (192x256, 133 points) by rtmlib" in said and "a pose of person on" in said
+    assert len(list((out / "pose_person").iterdir())) == len(list((out / "pose_json").iterdir())) == 4
+    assert read_physics(out).metadata["pose"]["label"] == "person"
+
+
+def test_a_pose_model_that_is_missing_is_one_sentence_before_any_work(footage, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    arguments = ("extract", footage / "clip.mp4", "--out", tmp_path / "physics", "--pose", "lightweight")
+    code, _, error = run(capsys, *arguments)
+    assert code == 3 and "Mode lightweight: rtmw-dw-l-m" in error and "models get" in error
+    assert not (tmp_path / "physics").exists()
 
 
 def test_condition_and_validate_follow(extracted, footage, tmp_path, capsys):

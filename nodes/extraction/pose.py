@@ -8,24 +8,11 @@ from ..host import progress
 from ..media.clip import Clip, ClipError
 from ..media.pose import KEYPOINTS, THRESHOLD, Poses
 from ..media.track import Track
-from .detection import PERSON
 from .one_euro import OneEuro
 from .pose_model import PoseModel
 
 # Crops that wait to be computed together: 10 MB at the largest input.
 BATCH = 8
-
-
-def person_of(track: Track, label: str = "") -> str:
-    """Whose pose is meant: `label`, or where it is empty "person", or else the track's first object.
-
-    Raises:
-        KeyError: the track has no such object, or none at all.
-    """
-    if not label.strip():
-        label = PERSON if PERSON in track.labels else next(iter(track.labels), PERSON)
-    track.index(label.strip())
-    return label.strip()
 
 
 def estimate_poses(

@@ -84,8 +84,8 @@ class EstimatePose(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..media.exchange import from_socket
         from ..media.open import open_clip
-        from ..media.pose import to_pose_keypoints
-        from .pose import estimate_poses, person_of
+        from ..media.pose import person_of, to_pose_keypoints
+        from .pose import estimate_poses
         from .pose_choice import find_pose_model
         from .pose_model import PoseModel
 

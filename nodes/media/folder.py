@@ -18,6 +18,8 @@ import numpy as np
 from ..host import check_cancelled, progress
 from .clip import Clip, ClipError, TrimmedClip
 from .exchange import mask_folder, read_masks, write_masks
+from .pose import Poses
+from .pose_folder import read_poses, write_poses
 from .stills import FolderClip, natural_order, write_image
 from .track import Track
 from .writer import replacing
@@ -36,11 +38,13 @@ class Physics:
         folder: where it is.
         metadata: `tracking_metadata.json` as it is on disk.
         track: the masks of all objects.
+        poses: those of one object, where they were kept.
     """
 
     folder: Path
     metadata: dict[str, Any]
     track: Track
+    poses: Poses | None = None
 
     def clip(self) -> FolderClip:
         """The source frames (JPEG copies, at the source's times)."""
@@ -81,20 +85,26 @@ def write_physics(
     track: Track,
     pairing: Mapping[str, Any] | None = None,
     relations: Mapping[str, Any] | None = None,
+    poses: Poses | None = None,
 ) -> Physics:
-    """Write frames, masks and metadata; the folder appears when all of it is there.
+    """Write frames, masks, poses and metadata; the folder appears when all of it is there.
 
     Args:
         folder: a new or empty folder.
         clip: the footage that `track` was made from.
         pairing, relations: JSON-able results of the extraction, kept as they are.
+        poses: of one of the track's objects.
 
     Raises:
         FileExistsError: the folder has something in it.
-        ClipError: the clip and the track have different sizes or numbers of frames.
+        ClipError: the clip, the track and the poses have different sizes or numbers of frames.
     """
     if (clip.height, clip.width) != track.clip_size:
         raise ClipError(f"{clip.name} is {clip.width}x{clip.height}, its track {track.clip_size[::-1]}")
+    if poses is not None and (poses.size, len(poses)) != (track.clip_size, len(track)):
+        raise ClipError(
+            f"the poses are {len(poses)} of {poses.size[::-1]}, the track {len(track)} of {track.clip_size[::-1]}"
+        )
     with new_folder(folder) as partial:
         (partial / FRAMES).mkdir()
         frames = 0
@@ -104,9 +114,10 @@ def write_physics(
         if frames != len(track):
             raise ClipError(f"{clip.name} has {frames} frames, its track {len(track)}")
         write_masks(track, partial)
-        metadata = describe(clip, track, pairing, relations)
+        pose = None if poses is None else write_poses(poses, partial)
+        metadata = {**describe(clip, track, pairing, relations), "pose": pose}
         (partial / METADATA).write_text(json.dumps(metadata, indent=1), encoding="utf-8")
-    return Physics(Path(folder), metadata, track)
+    return Physics(Path(folder), metadata, track, poses)
 
 
 def read_physics(folder: str | Path) -> Physics:
@@ -144,7 +155,8 @@ def read_physics(folder: str | Path) -> Physics:
         raise ClipError(f"{folder} has masks for {len(track)} frames, {METADATA} says {frames}")
     track.times = None if source["times"] is None else [Fraction(time) for time in source["times"]]
     track.warnings = list(metadata["warnings"])
-    return Physics(folder, metadata, track)
+    poses = read_poses(folder, metadata["pose"], track) if metadata.get("pose") else None
+    return Physics(folder, metadata, track, poses)
 
 
 def describe(

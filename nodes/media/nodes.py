@@ -174,6 +174,9 @@ class SavePhysics(io.ComfyNode):
                 Relations.Input(
                     "relations", optional=True, tooltip="From Object Relations: contact and the rest, per frame."
                 ),
+                PoseKeypoint.Input(
+                    "pose", optional=True, tooltip="From Estimate Pose: the person's points, as pictures and as JSON."
+                ),
                 io.String.Input(
                     "filename_prefix",
                     default="physics/clip",
@@ -186,15 +189,19 @@ class SavePhysics(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, clip: Any, track: Any, filename_prefix: str, pairing: Any = None, relations: Any = None
+        cls, clip: Any, track: Any, filename_prefix: str, pairing: Any = None, relations: Any = None, pose: Any = None
     ) -> io.NodeOutput:
         from .exchange import from_socket
         from .folder import write_physics
         from .open import open_clip
+        from .pose import from_pose_keypoints, person_of
 
         tracked = from_socket(track)
+        poses = None
+        if pose is not None:  # whoever made it has decided which points are there
+            poses = from_pose_keypoints(pose, tracked, person_of(tracked), threshold=0.0)
         folder = host.new_output_folder(filename_prefix)
-        write_physics(folder, open_clip(clip, rate=tracked.rate), tracked, pairing, relations)
+        write_physics(folder, open_clip(clip, rate=tracked.rate), tracked, pairing, relations, poses)
         return io.NodeOutput(str(folder))
 
 
@@ -217,6 +224,7 @@ class LoadPhysics(io.ComfyNode):
             outputs=[
                 ObjectTrack.Output("track", tooltip="Every object's mask on every frame."),
                 Relations.Output("relations", tooltip="As Object Relations made them; nothing where none were saved."),
+                PoseKeypoint.Output("pose", tooltip="As Estimate Pose made it; nothing where none was saved."),
             ],
         )
 
@@ -224,9 +232,11 @@ class LoadPhysics(io.ComfyNode):
     def execute(cls, folder: str) -> io.NodeOutput:
         from .exchange import to_socket
         from .folder import read_physics
+        from .pose import to_pose_keypoints
 
         found = read_physics(host.saved_folder(folder))
-        return io.NodeOutput(to_socket(found.track), found.metadata["relations"])
+        pose = None if found.poses is None else to_pose_keypoints(found.poses)
+        return io.NodeOutput(to_socket(found.track), found.metadata["relations"], pose)
 
     @classmethod
     def validate_inputs(cls, folder: str) -> bool | str:

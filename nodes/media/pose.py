@@ -31,6 +31,10 @@ THRESHOLD = 0.3
 MOST_NORMALISED = 2.0
 
 
+# Whose pose it is where nobody was named.
+PERSON = "person"
+
+
 class PoseError(ValueError):
     """Poses that can't be used; the message is one sentence for the user."""
 
@@ -56,7 +60,7 @@ class Poses:
     size: tuple[int, int]
     rate: Fraction
     times: list[Fraction] | None = None
-    label: str = "person"
+    label: str = PERSON
     source: str = ""
     estimator: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -87,6 +91,18 @@ class Poses:
         return np.array([_box(frame) for frame in self.keypoints]).reshape(-1, 4)
 
 
+def person_of(track: Track, label: str = "") -> str:
+    """Whose pose is meant: `label`, or where it is empty "person", or else the track's first object.
+
+    Raises:
+        KeyError: the track has no such object, or none at all.
+    """
+    if not label.strip():
+        label = PERSON if PERSON in track.labels else next(iter(track.labels), PERSON)
+    track.index(label.strip())
+    return label.strip()
+
+
 def to_pose_keypoints(poses: Poses) -> list[dict[str, Any]]:
     """Poses as core's POSE_KEYPOINT: JSON-able, absolute px, the model's own scores.
 
@@ -106,7 +122,7 @@ def to_pose_keypoints(poses: Poses) -> list[dict[str, Any]]:
 def from_pose_keypoints(
     value: Any,
     track: Track | None = None,
-    label: str = "person",
+    label: str = PERSON,
     size: tuple[int, int] | None = None,
     rate: Fraction = Fraction(24),
     threshold: float = THRESHOLD,

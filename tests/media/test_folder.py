@@ -9,6 +9,8 @@ from clips import shades
 from physics_preserver.nodes.media.clip import ClipError
 from physics_preserver.nodes.media.folder import read_physics, write_json, write_physics
 from physics_preserver.nodes.media.open import open_clip
+from physics_preserver.nodes.media.pose import Poses
+from physics_preserver.nodes.media.stills import read_image
 from physics_preserver.nodes.media.track import Track, TrackBuilder
 from physics_preserver.nodes.media.writer import VideoWriter
 
@@ -74,6 +76,65 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, extraction):
     with pytest.raises(FileExistsError, match="not empty"):
         write_physics(tmp_path / "out", *extraction)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["notes.txt"]
+
+
+def some_poses(track: Track) -> Poses:
+    """The person on five of the six frames, a hand and a low score missing."""
+    points = np.random.default_rng(3).random((6, 133, 3)).astype(np.float32) * (66, 48, 1)
+    points[:, [9, 10, 91, 112], :2] = [[[10, 20], [50, 20], [10, 21], [50, 21]]]
+    points[2] = (np.nan, np.nan, 0)
+    points[4, 112:] = points[1, 3] = (np.nan, np.nan, 0)
+    return Poses(points, (48, 66), track.rate, track.times, "person", track.source, "a model", ["one warning"])
+
+
+def test_poses_come_back_exactly_and_are_drawn(tmp_path, extraction):
+    clip, track = extraction
+    poses = some_poses(track)
+    write_physics(tmp_path / "out", clip, track, poses=poses)
+    read = read_physics(tmp_path / "out")
+    assert read.poses is not None
+    np.testing.assert_array_equal(read.poses.keypoints, poses.keypoints)
+    about = read.poses
+    assert (about.times, about.label, about.estimator, about.warnings) == (
+        track.times,
+        "person",
+        "a model",
+        ["one warning"],
+    )
+    assert read.metadata["pose"]["frames_found"] == 5
+    skeletons = [read_image(tmp_path / "out" / "pose_person" / f"{t:05d}.png") for t in range(6)]
+    assert {image.shape for image in skeletons} == {(48, 66, 3)}
+    assert [bool(image.any()) for image in skeletons] == [True, True, False, True, True, True]
+    frame = json.loads((tmp_path / "out" / "pose_json" / "00004.json").read_text())
+    assert (frame["canvas_width"], frame["canvas_height"]) == (66, 48)
+    assert not any(frame["people"][0]["hand_right_keypoints_2d"])
+
+
+def test_a_folder_without_poses_has_none(tmp_path, extraction):
+    write_physics(tmp_path / "out", *extraction)
+    assert read_physics(tmp_path / "out").poses is None
+    assert not list((tmp_path / "out").glob("pose*"))
+
+
+def test_damaged_poses_are_named(tmp_path, extraction):
+    clip, track = extraction
+    write_physics(tmp_path / "out", clip, track, poses=some_poses(track))
+    file = tmp_path / "out" / "pose_json" / "00003.json"
+    file.write_text(file.read_text()[:50])
+    with pytest.raises(ClipError, match=r"00003\.json can't be read"):
+        read_physics(tmp_path / "out")
+    file.unlink()
+    with pytest.raises(ClipError, match=r"00003\.json can't be read"):
+        read_physics(tmp_path / "out")
+
+
+def test_poses_of_another_clip_are_refused(tmp_path, extraction):
+    clip, track = extraction
+    poses = some_poses(track)
+    poses.keypoints = poses.keypoints[:5]
+    with pytest.raises(ClipError, match=r"the poses are 5 of \(66, 48\), the track 6"):
+        write_physics(tmp_path / "out", clip, track, poses=poses)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_failed_run_leaves_no_folder(tmp_path, extraction):
