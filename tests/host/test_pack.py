@@ -15,7 +15,9 @@ NODES = {
     "PP_ObjectRelations": ["PHYSICS_RELATIONS", "STRING"],
     "PP_PreviewTrack": ["VIDEO"],
     "PP_SavePhysics": ["STRING"],
-    "PP_LoadPhysics": ["SAM3_TRACK_DATA", "PHYSICS_RELATIONS"],
+    "PP_EstimatePose": ["POSE_KEYPOINT", "STRING"],
+    "PP_DrawPose": ["VIDEO"],
+    "PP_LoadPhysics": ["SAM3_TRACK_DATA", "PHYSICS_RELATIONS", "POSE_KEYPOINT"],
     "PP_PromptObjects": ["PHYSICS_PROMPTS", "STRING", "STRING", "INT", "BOUNDING_BOX"],
     "PP_PreviewPrompts": ["MASK"],
     "PP_ApproveTracks": ["SAM3_TRACK_DATA"],
@@ -73,7 +75,8 @@ def test_node_explains_itself(info: dict, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(NODES) - {"PP_LoadPhysics", "PP_LoadSAM2"}))
 def test_frames_come_as_video_or_image(info: dict, name: str) -> None:
     inputs = {**info[name]["input"]["required"], **info[name]["input"].get("optional", {})}
-    assert {kind for key, (kind, _) in inputs.items() if key in ("clip", "generated", "pose")} == {"VIDEO,IMAGE"}
+    frames = {kind for key, (kind, _) in inputs.items() if key in ("clip", "generated", "pose")}
+    assert frames - {"POSE_KEYPOINT"} == {"VIDEO,IMAGE"}
 
 
 @pytest.mark.parametrize("name", NODES)
