@@ -80,7 +80,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, extraction):
 
 def some_poses(track: Track) -> Poses:
     """The person on five of the six frames, a hand and a low score missing."""
-    points = np.random.default_rng(3).random((6, 133, 3)).astype(np.float32) * np.float32((66, 48, 1))
+    points = np.random.default_rng(3).random((6, 133, 3)).astype(np.float32) * np.array((66, 48, 1), np.float32)
     points[:, [9, 10, 91, 112], :2] = [[[10, 20], [50, 20], [10, 21], [50, 21]]]
     points[2] = (np.nan, np.nan, 0)
     points[4, 112:] = points[1, 3] = (np.nan, np.nan, 0)
