@@ -15,7 +15,7 @@ from comfyui import PACK_NAME, PromptError, Server, find_comfyui, python_of
 from graphs import Graph, node, text
 from onnx_nets import SQUARES, dot_colours, save_pose, save_yolo
 from physics_preserver.nodes.media.folder import read_physics, write_physics
-from physics_preserver.nodes.media.stills import ArrayClip, write_image
+from physics_preserver.nodes.media.stills import ArrayClip, read_image, write_image
 from physics_preserver.nodes.media.track import Track, pack
 
 SIZE = (360, 640)
@@ -113,8 +113,8 @@ def test_estimate_draw_save_and_load(comfyui: Server, model: str, dotted) -> Non
     with av.open(str(comfyui.base / entry["type"] / entry["filename"])) as video:
         frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     assert len(frames) == 3 and frames[0].shape == (180, 320, 3)
-    drawn_by_core = [cv2.imread(str(comfyui.output / image["filename"])) for image in outputs["13"]["images"]]
-    assert [image.shape for image in drawn_by_core] == [(*SIZE, 3)] * 3 and all(image.any() for image in drawn_by_core)
+    by_core = [read_image(comfyui.output / image["filename"]) for image in outputs["13"]["images"]]
+    assert [image.shape for image in by_core] == [(*SIZE, 3)] * 3 and all(image.any() for image in by_core)
 
     again = {
         "5": node("PP_LoadPhysics", folder=f"physics/{saved.folder.name} [output]"),
