@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from comfyui import PromptError, Server, find_comfyui, python_of
 from graphs import Graph, node, text
+from graphs import load as load_video
+from physics_preserver.nodes.media.open import open_clip
+from physics_preserver.nodes.media.scene import Scene
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sam2", reason="the sam2 package is not installed")
@@ -56,3 +62,40 @@ def test_a_missing_file_says_where_it_belongs_and_comes_from(comfyui: Server) ->
         comfyui.run(load("sam2.1_hiera_large.pt"))
     with pytest.raises(PromptError, match="not there"):
         comfyui.run(load("../detection/../../outside.pt"))
+
+
+def test_it_runs_in_comfyuis_care_and_finds_what_it_finds_outside(
+    comfyui: Server, checkpoints: Path, scene: Scene
+) -> None:
+    """In a ModelPatcher: a box and a click on one frame, whose masks have to be those of the plain module."""
+    from physics_preserver.nodes.extraction.prompts import parse_prompts
+    from physics_preserver.nodes.extraction.sam2_model import load_sam2
+    from physics_preserver.nodes.extraction.tracking import prompt_masks
+
+    objects = [
+        {"label": "rider", "prompts": [{"frame": 2, "box": [40, 40, 160, 150], "points": []}]},
+        {"label": "board", "prompts": [{"frame": 2, "box": None, "points": [{"x": 200, "y": 120, "positive": True}]}]},
+    ]
+    drawn = json.dumps(
+        {
+            "schema": "physics-preserver/prompts",
+            "schema_version": 1,
+            "size": [scene.width, scene.height],
+            "objects": objects,
+        }
+    )
+    about = {"points_label": "object", "points_frame": 0, "points_of": ""}
+    graph = {
+        "1": node("PP_LoadSAM2", checkpoint="meta.pt", precision="auto"),
+        "2": load_video("scene.mp4"),
+        "3": node("PP_PromptObjects", clip=["2", 0], objects=drawn, **about),
+        "4": node("PP_PreviewPrompts", clip=["2", 0], prompts=["3", 0], sam2=["1", 0], frame=2),
+    }
+    shown = comfyui.run(graph)["4"]["physics_masks"][0]
+    assert shown["by"] == "SAM 2.1 tiny"
+    numbers = cv2.imread(str(comfyui.temp / shown["filename"]), cv2.IMREAD_GRAYSCALE)
+    image = open_clip(comfyui.input / "scene.mp4").frame(2).image
+    expected = prompt_masks(image, parse_prompts(drawn), load_sam2(checkpoints / "meta.pt"))
+    assert expected.any(axis=(1, 2)).any()
+    for n, mask in enumerate(expected):
+        assert np.array_equal(numbers == n + 1, mask)
