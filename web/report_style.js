@@ -79,7 +79,7 @@ figcaption { color: var(--soft); font-size: 12px; text-align: center; }
 table { border-collapse: collapse; width: 100%; }
 th { white-space: nowrap; text-align: left; color: var(--soft); font-weight: 500; }
 th, td { padding: 2px 10px 2px 0; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-td:nth-child(2) { min-width: 10em; }
+td:nth-child(2) { min-width: 13em; width: 60%; }
 .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .plain { list-style: none; }
 .plain li { padding: 1px 0; overflow-wrap: anywhere; }

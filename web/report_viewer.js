@@ -316,7 +316,7 @@ class Viewer {
       const worst = make("td");
       rule.worst_frames.forEach((frame) => worst.append(this.link(frame), " "));
       const verdict = make("span", { class: "verdict", "data-verdict": rule.verdict }, `${MARKS[rule.verdict] ?? ""} ${rule.verdict}`);
-      const numbers = [rule.value, rule.limit, rule.floor].map((value) => make("td", { class: "number" }, withUnit(value, rule.unit)));
+      const numbers = [rule.value, rule.limit, rule.floor].map((value) => make("td", { class: "number", title: rule.unit }, withUnit(value, rule.unit)));
       return make("tr", {}, make("td", {}, verdict), make("td", {}, rule.text), ...numbers, worst);
     });
     const heads = ["verdict", "rule", "value", "limit", "floor", "worst frames"].map((text) => make("th", { scope: "col" }, text));
@@ -378,4 +378,9 @@ function nearest(frames, frame) {
 
 const inWords = (name) => NAMES[name] ?? name.replace(/_(px|percent|deg|ms)$/, "").replaceAll("_", " ");
 
-const withUnit = (value, unit) => (value === null || value === undefined ? "–" : `${short(value)}${unit ? ` ${unit}` : ""}`);
+/** A number and its unit; "% of the person's height" is "%" here. */
+function withUnit(value, unit) {
+  if (value === null || value === undefined) return "–";
+  const word = unit.length > 9 ? unit.split(" ")[0] : unit;
+  return word ? `${short(value)} ${word}` : short(value);
+}

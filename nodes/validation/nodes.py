@@ -26,6 +26,7 @@ ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 Control = io.Custom("PHYSICS_CONTROL")
 Report = io.Custom("PHYSICS_REPORT")
 Pose = io.Custom("POSE_KEYPOINT")
+SAM2 = io.Custom("PP_SAM2_MODEL")
 
 # What the viewer on the node looks for in its ui output, see web/validate_physics.js.
 VIEWER = "physics_report"
@@ -88,6 +89,9 @@ class ValidatePhysics(io.ComfyNode):
                     advanced=True,
                     tooltip="A YOLO or YOLOX file that helps to find the objects again.",
                 ),
+                SAM2.Input(
+                    "sam2", optional=True, tooltip="From Load SAM 2: tracks in place of the embedded tracker, here too."
+                ),
                 Pose.Input(
                     "source_pose",
                     optional=True,
@@ -125,6 +129,7 @@ class ValidatePhysics(io.ComfyNode):
         limits: str,
         detector: str,
         control: Any = None,
+        sam2: Any = None,
         source_pose: Any = None,
         generated_pose: Any = None,
     ) -> io.NodeOutput:
@@ -142,7 +147,7 @@ class ValidatePhysics(io.ComfyNode):
 
         rules = with_limits(load_profile(profile), limits)
         finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
-        follow = partial(track_masks, detector=finder)
+        follow = partial(track_masks, detector=finder, model=sam2)
         original = from_socket(source)
         footage, made = (open_clip(video, rate=original.rate) for video in (clip, generated))
         crop, frames = (None, None) if control is None else (tuple(control["crop"]), control["frames"])
