@@ -110,7 +110,17 @@ def test_condition_and_validate_follow(extracted, footage, tmp_path, capsys):
     code, out, _ = run(capsys, "validate", extracted, footage / "clip.mp4", "--out", tmp_path / "report", "--json")
     report = json.loads(out)
     assert code == 0 and report["passed"] and report["total_frames"] == FRAMES
-    assert {file.name for file in (tmp_path / "report").iterdir()} == {"iou_report.json", "iou_chart.png"}
+    assert {file.name for file in (tmp_path / "report").iterdir()} == {
+        *("iou_report.json", "iou_chart.png", "report.html", "frames.csv", "found_track.json"),
+    }
+    assert len((tmp_path / "report" / "frames.csv").read_text("utf-8").splitlines()) == FRAMES + 1
+    code, out, _ = run(
+        capsys, "compare", extracted, footage / "clip.mp4", "--report", tmp_path / "report", "--mode", "wipe",
+        "--out", tmp_path / "compared.mp4", "--json",
+    )  # fmt: skip
+    assert code == 0 and json.loads(out)["warnings"] == []
+    compared = open_clip(tmp_path / "compared.mp4")
+    assert (compared.count(), compared.width) == (FRAMES, WIDTH) and compared.height > HEIGHT + 40
     code, out, _ = run(
         capsys, "validate", extracted, tmp_path / "control" / "control.mp4", "--out", tmp_path / "grey",
         "--control", tmp_path / "control",
@@ -127,6 +137,9 @@ def test_a_clip_of_another_length_fails_by_that_name(extracted, footage, tmp_pat
 
 
 UNUSABLE = {
+    "no report": (["compare", "{clip}", "{clip}", "--report", "{tmp}/empty", "--out", "{tmp}/c.mp4"], "iou_report.json"),
+    "low picture": (["compare", "{clip}", "{clip}", "--height", "4", "--out", "{tmp}/c.mp4"], "4 px"),
+    "busy video": (["compare", "{clip}", "{clip}", "--out", "{clip}"], "already there"),
     "no such file": (["extract", "{tmp}/gone.mp4", "--out", "{tmp}/o"], "there is no such file"),
     "not a video": (["extract", "{tmp}/notes.mp4", "--out", "{tmp}/o"], "can't be opened as a video"),
     "empty folder": (["extract", "{tmp}/empty", "--out", "{tmp}/o"], "no images"),

@@ -7,7 +7,7 @@ const PLOT = 116; // px, height of one plot
 const GAP = 20;
 const LANE = 19;
 const EVENT_LANE = 15;
-const MAX_LANES = 6;
+const MAX_LANES = 8;
 
 // Okabe and Ito's palette. Within one colour the pattern tells causes apart, and every band carries its name.
 const ORANGE = "#E69F00";
@@ -91,6 +91,7 @@ export function markLegend() {
     [line("9 4", 1.2), "limit"],
     [line("1 3", 1.4), "floor: what the tracker alone gets wrong"],
     [drawn(svg("defs", {}, hatch("hatch")), svg("rect", { width: 30, height: 12, fill: "url(#hatch)" })), "not judged"],
+    [drawn(svg("rect", { width: 30, height: 12, fill: VERMILION, opacity: 0.3 })), "fails"],
     [drawn(svg("path", { d: "M6 10L11 2L16 10Z", fill: "currentColor" })), "take-off"],
     [drawn(svg("path", { d: "M6 2L11 10L16 2Z", fill: "currentColor" })), "landing"],
   ];
@@ -190,9 +191,8 @@ function plot({ data, unit, series, top, x, width, dark }) {
   for (const { start, stop } of data.report.not_judged) {
     group.append(svg("rect", { ...span(x, start, stop), y: top, height: PLOT, fill: "url(#unjudged)" }));
   }
-  for (const cause of data.report.causes) {
-    const [colour] = causeStyle(cause.name);
-    group.append(svg("rect", { ...span(x, cause.start, cause.stop), y: top, height: PLOT, fill: colour, opacity: 0.16 }));
+  for (const [start, stop] of united(data.report.failing_ranges)) {
+    group.append(svg("rect", { ...span(x, start, stop), y: top, height: PLOT, fill: VERMILION, opacity: dark ? 0.26 : 0.16 }));
   }
   for (const value of ticks(low, high)) {
     group.append(svg("line", { x1: LEFT, x2: right, y1: y(value), y2: y(value), class: "grid" }));
@@ -217,6 +217,17 @@ function plot({ data, unit, series, top, x, width, dark }) {
     group.append(svg("path", { ...common, d: draw(measure.values), "stroke-width": thick, "stroke-dasharray": dashes }));
   }
   return group;
+}
+
+/** Ranges that don't overlap: [[start, stop]]. */
+function united(ranges) {
+  const found = [];
+  for (const { start, stop } of [...ranges].sort((a, b) => a.start - b.start)) {
+    const last = found[found.length - 1];
+    if (last && start <= last[1]) last[1] = Math.max(stop, last[1]);
+    else found.push([start, stop]);
+  }
+  return found;
 }
 
 /** {low, high, clipped}: what the axis shows; a few far outliers don't flatten everything else, `clipped` names them. */

@@ -312,7 +312,8 @@ class Viewer {
   }
 
   rules() {
-    const rows = this.report.rules.map((rule) => {
+    const order = (rule) => ["failed", "not judged", "passed"].indexOf(rule.verdict);
+    const rows = [...this.report.rules].sort((a, b) => order(a) - order(b)).map((rule) => {
       const worst = make("td");
       rule.worst_frames.forEach((frame) => worst.append(this.link(frame), " "));
       const verdict = make("span", { class: "verdict", "data-verdict": rule.verdict }, `${MARKS[rule.verdict] ?? ""} ${rule.verdict}`);

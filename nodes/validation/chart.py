@@ -39,18 +39,19 @@ CAUSES = {
     "pose": (SKY, ""),
 }
 OTHER_CAUSE = (GREY, "xxxx")
-# Rows of causes; more overlap than that is drawn into the last one. Letters of the widest name, in shares of the width.
-MAX_ROWS, LETTER = 4, 0.009
+# Rows of causes: so many fit into the usual height, each one more makes the picture higher by so many px, and causes
+# beyond the most are left to the report. A letter of a name takes this share of the width.
+USUAL_ROWS, ROW_PX, MOST_ROWS, LETTER = 4, 18, 10, 0.0105
 # The two measures that every report has, and how they are drawn.
 CURVES = (("boundary", "F, outline", ORANGE, 1.4, "--"), ("region", "J, region", BLUE, 2.0, "-"))
 
 
-def render_chart(report: Mapping[str, Any], width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+def render_chart(report: Mapping[str, Any], width: int = WIDTH, height: int | None = None) -> np.ndarray:
     """Draw a report.
 
     Args:
         report: of `validate`, or as `report.read` gives it.
-        width, height: px.
+        width, height: px; the height is HEIGHT by default, and more where many causes overlap.
 
     Returns:
         uint8 [height, width, 3], RGB. Without matplotlib it has the verdict and says how to get the curves.
@@ -59,10 +60,11 @@ def render_chart(report: Mapping[str, Any], width: int = WIDTH, height: int = HE
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        return _without_curves(report, width, height)
+        return _without_curves(report, width, height or HEIGHT)
 
     total = max(_frames(report), 2)
     rows = _rows(report["causes"], total)
+    height = height or HEIGHT + ROW_PX * max(0, len(rows) - USUAL_ROWS)
     events = report["events"]
     ratios = [5.0, *([0.42 * len(rows)] if rows else []), *([0.62] if events["source"] or events["generated"] else [])]
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
@@ -77,7 +79,7 @@ def render_chart(report: Mapping[str, Any], width: int = WIDTH, height: int = HE
         _draw_events(axes.pop(0), events)
     figure.axes[-1].set_xlabel("frame")
     colour = {PASSED: GREEN, FAILED: VERMILION}.get(report["verdict"], GREY)
-    title = "\n".join(wrap(_plain(shorten(summary(report), 220, placeholder=" …")), 118))
+    title = "\n".join(wrap(_plain(shorten(summary(report), 220, placeholder=" …")), width // 10))
     curves.set_title(title, loc="left", color=colour, fontsize=11, fontweight="bold")
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -89,14 +91,24 @@ def save_chart(report: Mapping[str, Any], file: str | Path, overwrite: bool = Fa
         write_image(partial, render_chart(report))
 
 
+def failing_parts(report: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The failing frames as half-open ranges that don't overlap."""
+    parts: list[tuple[int, int]] = []
+    for start, stop in sorted((part["start"], part["stop"]) for part in report["failing_ranges"]):
+        if parts and start <= parts[-1][1]:
+            parts[-1] = (parts[-1][0], max(stop, parts[-1][1]))
+        else:
+            parts.append((start, stop))
+    return parts
+
+
 def _draw_curves(axes: Any, report: Mapping[str, Any], total: int) -> None:
     for part in report["not_judged"]:
         axes.axvspan(
             part["start"] - 0.5, part["stop"] - 0.5, facecolor="none", edgecolor=GREY, alpha=0.5, lw=0, hatch="//"
         )
-    for cause in report["causes"]:
-        colour, _ = CAUSES.get(cause["name"], OTHER_CAUSE)
-        axes.axvspan(cause["start"] - 0.5, cause["stop"] - 0.5, color=colour, alpha=0.16, lw=0)
+    for start, stop in failing_parts(report):
+        axes.axvspan(start - 0.5, stop - 0.5, color=VERMILION, alpha=0.16, lw=0)
     label = report["label"]
     for of, measures in report["measures"].items():
         if of != label and "region" in measures:
@@ -173,12 +185,13 @@ def _rows(causes: Sequence[Mapping[str, Any]], total: int) -> list[list[tuple[Ma
         elif stop - start < needed:
             at, side, left = start - 0.003 * total, "right", start - needed
         row = next((n for n, end in enumerate(ends) if end <= left), len(rows))
-        if row == len(rows) and row < MAX_ROWS:
+        if row == MOST_ROWS:
+            continue
+        if row == len(rows):
             rows.append([])
             ends.append(0.0)
-        row = min(row, len(rows) - 1)
         rows[row].append((cause, at, side))
-        ends[row] = max(ends[row], right)
+        ends[row] = right
     return rows
 
 

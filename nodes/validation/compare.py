@@ -71,8 +71,8 @@ def write_compare(
 
     Frame t stands beside frame t, or beside the source frame that `frames` names. Both are scaled into the generated
     clip's picture; where the source (or its crop) has other proportions it keeps them, between bars. The video has the
-    source's times and a copy of its file's sound, as long as the frames are those of the source in order; otherwise it
-    is silent. A frame that one clip doesn't have is shown as a plate that says so.
+    source's times (with `frames`: the beats of its rate), and a copy of its file's sound as long as the frames are
+    those of the source in order; otherwise it is silent. A frame that one clip doesn't have is shown as a plate that says so.
 
     Args:
         path: a new file; see VideoWriter for the formats.
@@ -115,7 +115,7 @@ def write_compare(
             picture = _compose(mode, a, b, wipe_at(t / float(rate)))
             if strip is not None:
                 picture = np.concatenate([picture, strip.draw(t)])
-            video.write(picture, clock.time(pair[0] if timing is not None else None))
+            video.write(picture, clock.time(pair[0] if clips.frames is None else None))
         if not all(counted):
             raise ClipError(f"{(clips.generated if counted[0] else clips.source).name} has no frames to compare")
     return _warnings(clips, counted, timing)
@@ -205,7 +205,7 @@ class _Side:
 
 
 class _Clock:
-    """Times of the written frames, seconds of the source's clock: the source's own while they go on, then beats."""
+    """Times of written frames, seconds of the source's clock: the source's own while they go on, then its beats."""
 
     def __init__(self, rate: Fraction, start: Fraction):
         self._beat, self._next, self._last = 1 / rate, start, None

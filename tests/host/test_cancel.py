@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 from comfyui import Interrupted, Server
-from graphs import MOTION, Graph, drawn_boxes, load, node, text, track, validate
+from graphs import MOTION, Graph, compare, drawn_boxes, load, node, text, track, validate
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
 
@@ -40,6 +40,7 @@ GRAPHS: dict[str, Graph] = {
         )
     },
     "validate": {"9": validate("3", "1")},
+    "compare": {"9": compare("1", "1", source_track=["3", 0], generated_track=["3", 0])},
 }
 
 
