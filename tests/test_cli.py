@@ -11,6 +11,7 @@ from clips import shades
 from onnx_nets import save_pose
 from physics_preserver.nodes.cli import main
 from physics_preserver.nodes.media.folder import read_physics
+from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.scene import LABELS, Scene
 from physics_preserver.nodes.media.stills import write_image
 from physics_preserver.nodes.media.writer import VideoWriter
@@ -137,7 +138,10 @@ def test_a_clip_of_another_length_fails_by_that_name(extracted, footage, tmp_pat
 
 
 UNUSABLE = {
-    "no report": (["compare", "{clip}", "{clip}", "--report", "{tmp}/empty", "--out", "{tmp}/c.mp4"], "iou_report.json"),
+    "no report": (
+        ["compare", "{clip}", "{clip}", "--report", "{tmp}/empty", "--out", "{tmp}/c.mp4"],
+        "iou_report.json",
+    ),
     "low picture": (["compare", "{clip}", "{clip}", "--height", "4", "--out", "{tmp}/c.mp4"], "4 px"),
     "busy video": (["compare", "{clip}", "{clip}", "--out", "{clip}"], "already there"),
     "no such file": (["extract", "{tmp}/gone.mp4", "--out", "{tmp}/o"], "there is no such file"),
