@@ -72,7 +72,7 @@ def write_compare(
     Frame t stands beside frame t, or beside the source frame that `frames` names. Both are scaled into the generated
     clip's picture; where the source (or its crop) has other proportions it keeps them, between bars. The video has the
     source's times (with `frames`: the beats of its rate), and a copy of its file's sound as long as the frames are
-    those of the source in order; otherwise it is silent. A frame that one clip doesn't have is shown as a plate that says so.
+    those of the source in order; otherwise it is silent. A frame that one clip lacks is a plate that says so.
 
     Args:
         path: a new file; see VideoWriter for the formats.
