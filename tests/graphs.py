@@ -27,6 +27,7 @@ def track(clip: str, drawn: str | None = None, **inputs: Any) -> dict[str, Any]:
     """Track Objects; `drawn` is the node of `drawn_boxes`."""
     linked = {} if drawn is None else {"boxes": [drawn, 1]}
     choices = {"labels": "person, skateboard", "anchor_frame": -1, "detector": "none"}
+    choices |= {"cuts": True, "soft_logits": False}
     return node("PP_TrackObjects", clip=[clip, 0], **linked, **{**choices, "fps": 24.0, **inputs})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from .subjects import check_detector_choice, detector_choices
 
@@ -15,6 +15,8 @@ NO_DETECTOR = "none"
 ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 Pairing = io.Custom("PHYSICS_PAIRING")
 Relations = io.Custom("PHYSICS_RELATIONS")
+Prompts = io.Custom("PHYSICS_PROMPTS")
+SAM2 = io.Custom("PP_SAM2_MODEL")
 
 
 class DetectSubjects(io.ComfyNode):
@@ -94,8 +96,9 @@ class TrackObjects(io.ComfyNode):
             display_name="Track Objects",
             category="physics preserver/extraction",
             description=(
-                "Follows every object through the whole clip, forward and backward from the frame where it was shown. "
-                "Masks of different objects never overlap; an object that is lost is empty and is looked for again."
+                "Follows every object through the whole clip, forward and backward from the frames where it was shown, "
+                "with SAM 2.1 or with no model at all. Masks of different objects never overlap; an object that is "
+                "lost is empty and is looked for again."
             ),
             search_aliases=[
                 "segment video",
@@ -108,6 +111,19 @@ class TrackObjects(io.ComfyNode):
             inputs=[
                 io.MultiType.Input(
                     "clip", [io.Video, io.Image], tooltip="The footage. A VIDEO is read frame by frame."
+                ),
+                SAM2.Input(
+                    "sam2",
+                    optional=True,
+                    tooltip=(
+                        "From Load SAM 2.1. Without it the embedded tracker is used, which needs no model and runs on "
+                        "the processor."
+                    ),
+                ),
+                Prompts.Input(
+                    "prompts",
+                    optional=True,
+                    tooltip="From Prompt Objects: clicks and boxes on any frames. They replace boxes of the same name.",
                 ),
                 io.BoundingBox.Input(
                     "boxes",
@@ -124,25 +140,65 @@ class TrackObjects(io.ComfyNode):
                     ),
                 ),
                 io.String.Input(
+                    "points_positive",
+                    force_input=True,
+                    optional=True,
+                    tooltip=(
+                        "Points on one object, as KJNodes' Points Editor gives them, on the anchor frame. With one "
+                        "mask or box they belong to it."
+                    ),
+                ),
+                io.String.Input(
+                    "points_negative",
+                    force_input=True,
+                    optional=True,
+                    tooltip="Points beside that object, in the same form.",
+                ),
+                ObjectTrack.Input(
+                    "previous",
+                    optional=True,
+                    tooltip=(
+                        "An earlier track of this clip, to correct: frames before the first new prompt stay as they "
+                        "are, and so do objects without a new prompt."
+                    ),
+                ),
+                io.String.Input(
                     "labels",
                     default="person, skateboard",
-                    tooltip="Names, by commas, for the masks in order and then for boxes that have no label.",
+                    tooltip="Names, by commas, for the masks in order and then for boxes and points without a label.",
                 ),
                 io.Int.Input(
                     "anchor_frame",
                     default=-1,
                     min=-1,
                     max=10000000,
-                    tooltip="The frame that boxes and masks belong to, counted from 0. -1: the first that has boxes.",
+                    tooltip=(
+                        "The frame that boxes, masks and points belong to, counted from 0. -1: the first that has boxes."
+                    ),
                 ),
                 io.Combo.Input(
                     "detector",
                     options=[NO_DETECTOR, *detector_choices()],
                     default=NO_DETECTOR,
                     tooltip=(
-                        "A YOLO or YOLOX file in models/detection, ultralytics or yolo, run on every frame: it keeps "
-                        "masks from leaking and finds lost objects again."
+                        "A YOLO or YOLOX file in models/detection, ultralytics or yolo: it keeps masks from leaking, "
+                        "finds lost objects again, and takes them up after a cut."
                     ),
+                ),
+                io.Boolean.Input(
+                    "cuts",
+                    default=True,
+                    advanced=True,
+                    tooltip=(
+                        "Look for scene cuts, over which nothing is carried. Off: the clip is one shot, whatever it "
+                        "looks like."
+                    ),
+                ),
+                io.Boolean.Input(
+                    "soft_logits",
+                    default=False,
+                    advanced=True,
+                    tooltip="Keep how sure SAM 2.1 is of every pixel, for matting: 128 KiB a frame and object, on disk.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -155,7 +211,8 @@ class TrackObjects(io.ComfyNode):
                 ),
             ],
             outputs=[
-                ObjectTrack.Output("track", tooltip="Every object's mask on every frame; core's SAM3 nodes read it.")
+                ObjectTrack.Output("track", tooltip="Every object's mask on every frame; core's SAM3 nodes read it."),
+                io.String.Output("summary", tooltip="Where each object was seen, and what went wrong, in words."),
             ],
         )
 
@@ -166,20 +223,35 @@ class TrackObjects(io.ComfyNode):
         labels: str,
         anchor_frame: int,
         detector: str,
+        cuts: bool,
+        soft_logits: bool,
         fps: float,
+        sam2: Any = None,
+        prompts: Any = None,
         boxes: Any = None,
         masks: Any = None,
+        points_positive: str | None = None,
+        points_negative: str | None = None,
+        previous: Any = None,
     ) -> io.NodeOutput:
-        from ..media.exchange import to_socket
+        from ..media.exchange import from_socket, to_socket
         from ..media.open import open_clip
-        from .prompts import read_prompts
+        from .prompts import parse_points, parse_prompts, read_prompts
         from .subjects import find_detector, open_detector
         from .tracking import track
+        from .words import track_in_words
 
         finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
-        footage = open_clip(clip, rate=Fraction(fps).limit_denominator(1001))
-        prompts = read_prompts(boxes, masks, labels.split(","), anchor_frame)
-        return io.NodeOutput(to_socket(track(footage, prompts, finder)))
+        earlier = None if previous is None else from_socket(previous)
+        footage = open_clip(clip, rate=earlier.rate if earlier else Fraction(fps).limit_denominator(1001))
+        drawn = [] if prompts is None else parse_prompts(prompts)
+        clicks = parse_points(points_positive or "", points_negative or "")
+        shown = read_prompts(boxes, masks, labels.split(","), anchor_frame, clicks)
+        names = {prompt.label for prompt in drawn}
+        shown = [*drawn, *(prompt for prompt in shown if prompt.label not in names)]
+        tracked = track(footage, shown, finder, sam2, earlier, cuts, soft_logits)
+        words = track_in_words(tracked)
+        return io.NodeOutput(to_socket(tracked), words, ui=ui.PreviewText(words))
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:

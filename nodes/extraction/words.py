@@ -1,10 +1,19 @@
-"""What relations say, in words for people."""
+"""What tracks and relations say, in words for people."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..media.track import Track
 from .relations import Relations
+
+
+def track_in_words(track: Track) -> str:
+    """Where each object was seen, the tracker and its warnings, a line each; ranges name first and last frame."""
+    seen = track.areas() > 0
+    lines = [f"{label}: seen on {_frames(seen[:, n].tolist(), True)} of {len(track)} frames"
+             for n, label in enumerate(track.labels)]  # fmt: skip
+    return "\n".join([*lines, f"Tracker: {track.tracker}", *(f"Warning: {warning}" for warning in track.warnings)])
 
 
 def relations_in_words(relations: Relations) -> str:

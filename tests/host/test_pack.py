@@ -11,7 +11,7 @@ from comfyui import PACK, PACK_NAME, Server, find_comfyui, python_of
 NODES = {
     "PP_DetectSubjects": ["BOUNDING_BOX", "INT", "PHYSICS_PAIRING", "STRING"],
     "PP_LoadSAM2": ["PP_SAM2_MODEL"],
-    "PP_TrackObjects": ["SAM3_TRACK_DATA"],
+    "PP_TrackObjects": ["SAM3_TRACK_DATA", "STRING"],
     "PP_ObjectRelations": ["PHYSICS_RELATIONS", "STRING"],
     "PP_PreviewTrack": ["VIDEO"],
     "PP_SavePhysics": ["STRING"],
