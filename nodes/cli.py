@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from . import commands
 from .extraction.onnx_runtime import OnnxRuntimeError
 from .extraction.pose_model import PoseModelError
+from .extraction.prompts import Point
 from .media.clip import ClipError
 from .validation.modes import COMPARE_MODES
 
@@ -35,7 +36,7 @@ Find the person and the object in a clip, track both, and write the physics fold
   frames_original/%05d.jpg   mask_<label>/%05d.png   tracking_metadata.json
   with --pose also            pose_<label>/%05d.png   pose_json/%05d.json
 
-Without --boxes, --masks or --detector, whatever moves against the background is proposed, and the
+Without --boxes, --masks, --points, --prompts or --detector, whatever moves against the background is proposed, and the
 output says that it is a proposal."""
 
 EXTRACT_EXAMPLES = """\
@@ -46,6 +47,8 @@ examples:
   extract skater.mp4 --out skater --detector yolo11n.pt --pose performance
   extract skater.mp4 --out skater --boxes person=540,80,760,560 skateboard=560,530,740,590
   extract frames/ --out skater --masks skateboard=board_on_first_frame.png
+  extract skater.mp4 --out skater --points skateboard=740,190,688,195,785,180- --anchor 80
+  extract skater.mp4 --out skater --prompts clicks.json --sam2 sam2.1_hiera_small.pt
 
 """
 
@@ -144,8 +147,25 @@ def _extract(subparsers: Any) -> None:
         help="what to track, as mask images for the anchor frame (white = inside)",
     )  # fmt: skip
     parser.add_argument(
+        "--points", nargs="+", default=[], type=_points, metavar="LABEL=X,Y[+|-],...",
+        help="what to track, as points on the anchor frame: on the object, or with - after Y beside it; with a box or "
+        "a mask of that label they correct it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prompts", type=Path, metavar="FILE.json",
+        help="what to track, as Prompt Objects writes it: points and boxes on any frames",
+    )  # fmt: skip
+    parser.add_argument(
         "--anchor", type=int, default=0, metavar="N",
-        help="frame of --boxes and --masks, counted from 0 within --frames (default: 0)",
+        help="frame of --boxes, --masks and --points, counted from 0 within --frames (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sam2", metavar="FILE",
+        help="track with SAM 2 or 2.1: a checkpoint's path, or its name in models/sam2 (default: the embedded tracker)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-cuts", dest="cuts", action="store_false",
+        help="take the clip for one shot; else nothing is carried over a scene cut",
     )  # fmt: skip
     parser.add_argument(
         "--detector", metavar="FILE",
@@ -273,6 +293,17 @@ def _box(text: str) -> tuple[str, tuple[float, float, float, float]]:
     if x1 >= x2 or y1 >= y2:
         raise argparse.ArgumentTypeError(f"{value!r} is empty: X1 < X2 and Y1 < Y2 are needed")
     return label, (x1, y1, x2, y2)
+
+
+def _points(text: str) -> tuple[str, tuple[Point, ...]]:
+    label, value = _named(text)
+    numbers = value.split(",")
+    try:
+        pairs = [(float(x), float(y.rstrip("+-")), not y.endswith("-"))
+                 for x, y in zip(numbers[::2], numbers[1::2], strict=True)]  # fmt: skip
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} is not points X,Y or X,Y- one after another") from None
+    return label, tuple(Point(x, y, positive) for x, y, positive in pairs)
 
 
 def _mask(text: str) -> tuple[str, Path]:

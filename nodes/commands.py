@@ -19,8 +19,10 @@ from .extraction.onnx_runtime import installed_runtime
 from .extraction.pose import estimate_poses
 from .extraction.pose_choice import find_pose_model
 from .extraction.pose_model import PoseModel
+from .extraction.prompts import Prompt, PromptError, parse_prompts
+from .extraction.sam2_model import find_sam2, load_sam2
 from .extraction.subjects import find_detector, in_words, open_detector
-from .extraction.tracking import Prompt, track_masks
+from .extraction.tracking import track_masks
 from .media.exchange import from_rle, read_mask, to_rle
 from .media.folder import METADATA, package_version, read_physics, require_free, write_json, write_physics
 from .media.open import open_clip
@@ -45,13 +47,13 @@ def extract(options: Namespace) -> Result:
     require_free(options.out)
     start, stop = options.frames
     clip = open_clip(options.clip, start, stop, Fraction(options.fps), options.allow_truncated)
-    prompts = [Prompt(label, options.anchor, mask=read_mask(file)) for label, file in options.masks]
-    prompts += [Prompt(label, options.anchor, box=box) for label, box in options.boxes]
+    prompts = _prompts(options)
+    model = load_sam2(find_sam2(options.sam2)) if options.sam2 else None
     detector = None
     if options.detector or not prompts:
         detector = open_detector(find_detector(options.detector) if options.detector else None)
     estimator = PoseModel(find_pose_model(options.pose)) if options.pose else None
-    found = run_extraction(clip, prompts, detector, options.object)
+    found = run_extraction(clip, prompts, detector, options.object, model, options.cuts)
     poses = estimate_poses(clip, found.track, estimator, person_of(found.track)) if estimator else None
     physics = write_physics(
         options.out,
@@ -70,6 +72,19 @@ def extract(options: Namespace) -> Result:
         "warnings": physics.metadata["warnings"],
     }
     return Result(data, _extracted(data, found, poses))
+
+
+def _prompts(options: Namespace) -> list[Prompt]:
+    """What --masks, --boxes, --points and --prompts show; points belong to the mask or box of their label."""
+    points = dict(options.points)
+    if len(points) < len(options.points):
+        raise PromptError("--points has a label twice: write all its points one after another, LABEL=X,Y,X,Y")
+    prompts = [
+        Prompt(label, options.anchor, None, read_mask(file), points.pop(label, ())) for label, file in options.masks
+    ]
+    prompts += [Prompt(label, options.anchor, box, None, points.pop(label, ())) for label, box in options.boxes]
+    prompts += [Prompt(label, options.anchor, points=of_label) for label, of_label in points.items()]
+    return prompts + (parse_prompts(options.prompts.read_text(encoding="utf-8")) if options.prompts else [])
 
 
 def _extracted(data: dict[str, Any], found: Extraction, poses: Poses | None) -> str:

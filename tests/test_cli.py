@@ -103,6 +103,21 @@ def test_a_pose_model_that_is_missing_is_one_sentence_before_any_work(footage, t
     assert not (tmp_path / "physics").exists()
 
 
+def test_extract_takes_points_and_prompts_on_different_frames(footage, tmp_path, capsys):
+    clicks = {"frame": 3, "box": None, "points": [{"x": 160, "y": 240, "positive": True}]}
+    prompts = {"schema": "physics-preserver/prompts", "schema_version": 1}
+    prompts["objects"] = [{"label": "legs", "prompts": [clicks]}]
+    (tmp_path / "clicks.json").write_text(json.dumps(prompts))
+    points = "skateboard=180,309,150,312,180,250-"
+    code, out, err = run(
+        capsys, "extract", footage / "clip.mp4", "--out", tmp_path / "o", "--points", points,
+        "--prompts", tmp_path / "clicks.json", "--no-cuts", "--json",
+    )  # fmt: skip
+    assert code == 0 and json.loads(out)["objects"] == {"skateboard": FRAMES, "legs": FRAMES}, err
+    board = read_physics(tmp_path / "o").track.mask(0, "skateboard")
+    assert board[309, 180] and board[312, 150] and not board[250, 180]
+
+
 def test_condition_and_validate_follow(extracted, footage, tmp_path, capsys):
     code, out, _ = run(capsys, "condition", extracted, "--out", tmp_path / "control", "--json")
     control = json.loads(out)
@@ -161,6 +176,20 @@ UNUSABLE = {
         ["extract", "{clip}", "--out", "{tmp}/o", "--boxes", "a=9,9,90,90", "--anchor", "99"],
         "10 frames",
     ),
+    "point outside": (
+        ["extract", "{clip}", "--out", "{tmp}/o", "--points", "a=700,10"],
+        "point 700, 10 for 'a' is not",
+    ),
+    "point beside only": (["extract", "{clip}", "--out", "{tmp}/o", "--points", "a=9,9-"], "only negative points"),
+    "half a point": (["extract", "{clip}", "--out", "{tmp}/o", "--points", "a=9,9,9"], "is not points X,Y"),
+    "points twice": (["extract", "{clip}", "--out", "{tmp}/o", "--points", "a=9,9", "a=8,8"], "a label twice"),
+    "foreign prompts": (["extract", "{clip}", "--out", "{tmp}/o", "--prompts", "{tmp}/other.json"], "'other', not"),
+    "no prompts file": (["extract", "{clip}", "--out", "{tmp}/o", "--prompts", "{tmp}/gone.json"], "gone.json"),
+    "no sam2": (["extract", "{clip}", "--out", "{tmp}/o", "--points", "a=9,9", "--sam2", "gone.pt"], "gone.pt"),
+    "bad sam2": (
+        ["extract", "{clip}", "--out", "{tmp}/o", "--points", "a=9,9", "--sam2", "{tmp}/notes.pt"],
+        "notes.pt",
+    ),
     "empty range": (["extract", "{clip}", "--out", "{tmp}/o", "--frames", "9:3"], "not a range"),
     "range beyond": (["extract", "{clip}", "--out", "{tmp}/o", "--frames", "90:"], "none from 90"),
     "no detector": (["extract", "{clip}", "--out", "{tmp}/o", "--detector", "gone.onnx"], "gone.onnx"),
@@ -178,6 +207,8 @@ UNUSABLE = {
 def test_bad_input_is_one_sentence_and_exit_code_3(name, footage, tmp_path, capsys):
     (tmp_path / "notes.mp4").write_bytes(b"dear diary " * 100)
     (tmp_path / "notes.onnx").write_bytes(b"dear diary " * 100)
+    (tmp_path / "notes.pt").write_bytes(b"dear diary " * 100)
+    (tmp_path / "other.json").write_text('{"schema": "other"}')
     (tmp_path / "empty").mkdir()
     write_image(tmp_path / "black.png", np.zeros((HEIGHT, WIDTH), np.uint8))
     write_image(tmp_path / "small.png", np.full((48, 64), 255, np.uint8))

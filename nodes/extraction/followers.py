@@ -70,6 +70,13 @@ class Follower(Protocol):
         """
         ...
 
+    def begin_again(self, prompts: int) -> bool:
+        """After a pass: forget everything if it has dropped prompts behind it, where an object has so many.
+
+        True when it did; then everything must be shown once more.
+        """
+        ...
+
     def close(self) -> None: ...
 
 
@@ -120,6 +127,9 @@ class EmbeddedFollower:
         self._gate.update(masks)
         return masks, scores, None
 
+    def begin_again(self, prompts: int) -> bool:
+        return False
+
     def close(self) -> None:
         self._tracker = None
 
@@ -142,15 +152,13 @@ class SAM2Follower:
         detector: Detector | None,
         frames: int | None,
     ):
-        from .sam2_stream import SAM2Stream
-
-        self._size, self.labels, self._detector = size, tuple(labels), detector
-        self._stream = SAM2Stream(model, size, len(labels), frames)
+        self._model, self._size, self._frames = model, size, frames
+        self.labels, self._detector = tuple(labels), detector
         self._exact: dict[int, dict[int, np.ndarray]] = {}
         self._prompted: set[int] = set()
-        self._reverse: bool | None = None
         self._gate: DetectionGate | None = None
         self._unseen = np.zeros(len(labels), int)
+        self._begin()
 
     def show(
         self,
@@ -201,6 +209,21 @@ class SAM2Follower:
             if box is not None and not (logits[n] > 0).any():
                 logits[n] = self._stream.prompt(frame.index, frame.image, n, box=box)
                 scores[n] = max(float(scores[n]), 0.5 * next(item.score for item in found if item.box == box))
+
+    def begin_again(self, prompts: int) -> bool:
+        from .sam2_memory import NEAREST_PROMPTS
+
+        if prompts <= NEAREST_PROMPTS:
+            return False
+        self._stream.close()
+        self._begin()
+        return True
+
+    def _begin(self) -> None:
+        from .sam2_stream import SAM2Stream
+
+        self._stream = SAM2Stream(self._model, self._size, len(self.labels), self._frames)
+        self._reverse: bool | None = None
 
     def close(self) -> None:
         self._stream.close()

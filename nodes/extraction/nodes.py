@@ -172,9 +172,7 @@ class TrackObjects(io.ComfyNode):
                     default=-1,
                     min=-1,
                     max=10000000,
-                    tooltip=(
-                        "The frame that boxes, masks and points belong to, counted from 0. -1: the first that has boxes."
-                    ),
+                    tooltip=("The frame of boxes, masks and points, counted from 0. -1: the first that has boxes."),
                 ),
                 io.Combo.Input(
                     "detector",
@@ -198,7 +196,7 @@ class TrackObjects(io.ComfyNode):
                     "soft_logits",
                     default=False,
                     advanced=True,
-                    tooltip="Keep how sure SAM 2.1 is of every pixel, for matting: 128 KiB a frame and object, on disk.",
+                    tooltip="Keep how sure SAM 2.1 is of each pixel, for matting: 128 KiB a frame and object, on disk.",
                 ),
                 io.Float.Input(
                     "fps",

@@ -55,6 +55,8 @@ class ShotTracker:
         self._show()
         first = min(self._shown)
         self._back = self._go_back()
+        if self._back is not None and self._follower.begin_again(max(map(len, self._prompted.values()))):
+            self._show()
         for t in range(self._start, first):
             known = self._back if self._back is not None else self._previous
             assert known is not None

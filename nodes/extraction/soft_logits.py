@@ -15,7 +15,7 @@ SURE = 32.0
 
 
 class SoftLogits:
-    """Logits float16 [T, N, h, w], written frame by frame in any order into a temporary file, 256 KiB an object.
+    """Logits float16 [T, N, h, w], written frame by frame in any order into a temporary file, 128 KiB an object.
 
     What nothing is written for has an earlier track's logits, or its masks as +-SURE, or else -SURE.
     """
