@@ -274,6 +274,10 @@ def _models(subparsers: Any) -> None:
     )
     get = _command(actions, "get", commands.models_get, "fetch one file by name", MODELS_GET, MODELS_GET_EXAMPLES)
     get.add_argument("name", metavar="NAME", help="a name that `models list` shows")
+    get.add_argument(
+        "--into", type=Path, metavar="DIR",
+        help="another folder than the first that `models list` shows, such as one of ComfyUI's extra model paths",
+    )  # fmt: skip
     _command(actions, "check", commands.models_check, "hash the files that are there, name what is damaged or unknown")
 
 

@@ -231,9 +231,9 @@ def models_get(options: Namespace) -> Result:
 
     entry = find_entry(options.name, CATALOGUE)
     lying = where(entry)
-    if lying:
+    if lying and not options.into:
         raise FileExistsError(f"{entry.name} is there already: {lying}; `models check` tells whether it is whole")
-    folder = host.new_model_folder(entry.folder)
+    folder = options.into or host.new_model_folder(entry.folder)
     print(f"{entry.name}: {entry.size_text()}, {entry.licence}, from {entry.url}", file=sys.stderr)
     fetched = get(entry, folder, partial(print, file=sys.stderr))
     data = {**asdict(fetched), "path": str(fetched.path), "name": entry.name, "licence": entry.licence}

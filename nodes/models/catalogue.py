@@ -186,9 +186,10 @@ def missing_model_text(folder: str, name: str) -> str:
     if entry is None:
         known = ", ".join(item.name for item in CATALOGUE if item.folder == folder)
         return f"{looked} Files known for it: {known}; `{host.command_line()} models list` says where to get them."
+    into = f' --into "{folders[0]}"' if host.in_comfyui() else ""
     archive = f", a zip: the file {entry.member} in it, renamed" if entry.member else ""
     return (
-        f"{looked} Get it with `{host.command_line()} models get {entry.name}`, or put it into {folders[0]} "
+        f"{looked} Get it with `{host.command_line()} models get {entry.name}{into}`, or put it into {folders[0]} "
         f"yourself, from {entry.url} ({entry.size_text()}, {entry.licence}{archive})."
     )
 

@@ -332,7 +332,7 @@ from physics_preserver.nodes.models.catalogue import ModelFile
 url, sha256, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
 where = ("detection", "detection", "onnxruntime", url, "https://page")
 commands.CATALOGUE = (ModelFile("m.onnx", *where, "MIT", size, True, sha256),)
-sys.exit(cli.main(["models", "get", "m.onnx", "--json"]))
+sys.exit(cli.main(["models", "get", "m.onnx", "--json", *sys.argv[4:]]))
 """
 
 
@@ -358,6 +358,9 @@ def test_ctrl_c_ends_the_command_and_the_next_one_goes_on(entry, server, tmp_pat
     told = json.loads(again.stdout)
     assert again.returncode == 0 and told["path"] == str(folder / "m.onnx") and told["sha256"] == entry.sha256
     assert server.requests[-1]["Range"] == f"bytes={len(DATA) // 2}-" and names(folder) == ["m.onnx"]
+
+    elsewhere = subprocess.run([*command, "--into", str(tmp_path / "extra")], env=environment, check=True)
+    assert elsewhere.returncode == 0 and (tmp_path / "extra" / "m.onnx").read_bytes() == DATA
 
     once_more = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert once_more.returncode == 3 and "is there already" in json.loads(once_more.stdout)["error"]
