@@ -107,7 +107,11 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         write_preview(out / "overlay.mp4", clip, found.track, found.relations.to_dict())
         clips = [clip, open_clip(out / "control" / "control.mp4"), *generated]
         write_image(out / "contact_sheet.png", draw_sheet(clips, found, cases, outcomes))
-        charts = [Row(case.words, [render_chart(o.report)]) for case, o in zip(cases, outcomes, strict=True)]
+        height = max(len(render_chart(outcome.report)) for outcome in outcomes)
+        charts = [
+            Row(case.words, [render_chart(outcome.report, height=height)])
+            for case, outcome in zip(cases, outcomes, strict=True)
+        ]
         write_image(out / "charts.png", contact_sheet(charts, [""], cell_width=1000))
         write_image(out / "timeline.png", draw_timeline(found.relations, truths))
     agreement = {label: float(jaccard(found.track, truth, label).mean()) for label in LABELS}

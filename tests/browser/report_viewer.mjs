@@ -75,10 +75,20 @@ async function inEditor(url, workflow, shots, vue) {
     await editor.settle();
     await editor.screenshot(path.join(shots, `report_${vue ? "vue" : "classic"}.png`));
     const stayed = before === (await where()) && !pinned;
-    return { ...seen, stayed, errors: run.errors, pageErrors: editor.pageErrors };
+    return { ...seen, stayed, again: await afterOtherTab(editor.page, viewer), errors: run.errors, pageErrors: editor.pageErrors };
   } finally {
     await editor.close();
   }
+}
+
+/** The verdict that is shown when another workflow's tab was in front meanwhile. */
+async function afterOtherTab(page, viewer) {
+  const tabs = page.locator(".workflow-tabs-container").getByText("Unsaved Workflow");
+  await tabs.first().click();
+  await page.waitForFunction((type) => !window.app.graph.nodes.some((node) => node.type === type), NODE);
+  await tabs.last().click();
+  await viewer.locator(".badge").waitFor({ timeout: 30_000 });
+  return viewer.locator(".badge").innerText();
 }
 
 async function fromDisk(file, shots, scheme) {

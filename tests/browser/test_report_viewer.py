@@ -98,6 +98,11 @@ def test_mouse_and_keys_choose_a_frame_and_nothing_else(editors: dict[str, Any],
     assert editors[editor]["stayed"], "the node moved, or a key reached the editor"
 
 
+@pytest.mark.parametrize("editor", ["classic", "vue"])
+def test_report_is_back_after_another_workflow_was_in_front(editors: dict[str, Any], editor: str) -> None:
+    assert editors[editor]["again"] == editors[editor]["verdict"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_opens_from_disk_and_asks_for_nothing(pages: dict[str, Any], scheme: str) -> None:
     seen = pages[scheme]
