@@ -115,7 +115,7 @@ export function drawChart({ data, series, width, dark, onSelect }) {
   const events = data.report.events ?? { source: [], generated: [], pairs: [] };
   const hasEvents = events.source.length + events.generated.length > 0;
   const plotsTop = 20;
-  const plotsBottom = plotsTop + units.length * PLOT + Math.max(0, units.length - 1) * GAP;
+  const plotsBottom = plotsTop + (units.length ? units.length * (PLOT + GAP) - GAP : 24);
   const lanesTop = plotsBottom + 22;
   const eventsTop = lanesTop + rows * LANE + (hidden ? 14 : 0) + (rows ? 4 : 0);
   const height = eventsTop + (hasEvents ? 2 * EVENT_LANE + 8 : 0) + 4;

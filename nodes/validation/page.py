@@ -35,7 +35,9 @@ HEAD = """\
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>
-body {{ margin: 0 auto; max-width: 1280px; color-scheme: light dark; }}
+:root {{ color-scheme: light dark; background: #ffffff; }}
+@media (prefers-color-scheme: dark) {{ :root {{ background: #17191d; }} }}
+body {{ margin: 0 auto; max-width: 1280px; }}
 noscript {{ display: block; padding: 1em; font-family: system-ui, sans-serif; }}
 </style>
 </head>
@@ -73,7 +75,7 @@ def write_page(file: str | Path, judgement: Judgement, source: Clip, generated: 
         for t, record in records(judgement.expected, judgement.found, source, generated, frames, size):
             _write_data(page, f"frame-{t}", record)
             written.append(t)
-        _write_data(page, "report", document(report, written, size))
+        _write_data(page, "report", document(report, written, size, judgement.expected.labels))
         page.write(f'<script type="module">\n{script()}{START}</script>\n</body>\n</html>\n')
 
 
@@ -90,7 +92,7 @@ def write_folder(folder: Path, judgement: Judgement, source: Clip, generated: Cl
         for t, record in records(judgement.expected, judgement.found, source, generated, frames, size):
             written.append(t)
             (folder / f"{t}.json").write_text(json.dumps(record, allow_nan=False), "utf-8")
-        (folder / DOCUMENT).write_text(json.dumps(document(report, written, size), allow_nan=False), "utf-8")
+        (folder / DOCUMENT).write_text(json.dumps(document(report, written, size, judgement.expected.labels), allow_nan=False), "utf-8")
     except BaseException:
         for name in (*(f"{t}.json" for t in written), DOCUMENT):
             (folder / name).unlink(missing_ok=True)

@@ -40,18 +40,21 @@ PLAIN = (
 LISTS = ("rules", "causes", "failing_ranges", "not_judged", "warnings")
 
 
-def document(report: Mapping[str, Any], pictures: Sequence[int], size: tuple[int, int]) -> dict[str, Any]:
+def document(
+    report: Mapping[str, Any], pictures: Sequence[int], size: tuple[int, int], labels: Sequence[str]
+) -> dict[str, Any]:
     """The viewer's document: JSON-able, without nan, and of bounded size however long the clip and its report are.
 
     Args:
         report: of `validate`, schema version 2.
         pictures: frames that have a record (see `records`).
         size: (H, W) px of the pictures.
+        labels: objects that have outlines.
 
     Returns:
         report (a copy with long lists and texts cut off, what was cut said in "left_out"), frames, rate (per second),
         stride (each number of a series is the worst of so many frames), pictures, width, height, outline_unit (px),
-        labels (objects that have outlines).
+        labels.
     """
     left_out: list[str] = []
     total = frame_count(report)
@@ -77,7 +80,7 @@ def document(report: Mapping[str, Any], pictures: Sequence[int], size: tuple[int
         "width": size[1],
         "height": size[0],
         "outline_unit": OUTLINE_UNIT,
-        "labels": [_text(label) for label in report["measures"]],
+        "labels": [_text(label) for label in labels],
         "left_out": left_out,
     }
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 from physics_preserver.nodes.media.clip import Clip, Frame
-from physics_preserver.nodes.media.track import Track
+from physics_preserver.nodes.media.track import Track, TrackBuilder
 from physics_preserver.nodes.validation.page import DOCUMENT, script, write_folder, write_page
-from physics_preserver.nodes.validation.validate import Judgement
+from physics_preserver.nodes.validation.validate import Judgement, validate
 from physics_preserver.nodes.validation.viewer_data import (
     MAX_PICTURES,
     OUTLINE_UNIT,
@@ -150,7 +150,7 @@ def test_document_of_an_hour_is_bounded_and_keeps_the_worst_values() -> None:
     frames = 24 * 3600
     made = long_report(frames)
     made["warnings"] = ["w" * 5000] * 1000
-    data = document(made, [0], (270, 480))
+    data = document(made, [0], (270, 480), ("board",))
     assert len(json.dumps(data)) < 4_000_000
     assert data["stride"] > 1 and any("worst of" in text for text in data["left_out"])
     assert min(data["report"]["measures"]["board"]["region"]["values"]) == 0.1
@@ -160,7 +160,7 @@ def test_document_has_no_nan() -> None:
     made = report("board", np.full(20, 0.9), np.ones(20))
     made["measures"]["board"]["region"]["values"][3] = float("nan")
     made["rules"][0]["value"] = float("inf")
-    text = json.dumps(document(made, [0], (270, 480)), allow_nan=False)
+    text = json.dumps(document(made, [0], (270, 480), ("board",)), allow_nan=False)
     assert json.loads(text)["report"]["measures"]["board"]["region"]["values"][3] is None
 
 
@@ -219,6 +219,19 @@ def test_script_is_all_modules_in_order() -> None:
     text = script()
     assert text.count("export function showReport") == 1 and "import" not in re.sub(r"//.*", "", text)
     assert "</" not in text  # nothing that could end the script element
+
+
+def test_a_verdict_without_measures_has_a_page(tmp_path: Path) -> None:
+    nothing = TrackBuilder(("board",), (90, 160), Fraction(24))
+    for _ in range(5):
+        nothing.append(np.zeros((1, 90, 160), bool), np.zeros(1))
+    clip = Noise(5, 160, 90)
+    judgement = validate(nothing.finish(), clip, clip, lambda *_: pytest.fail("there is nothing to track"))
+    assert judgement.report["verdict"] == "could not judge" and len(judgement.found) == 0
+    write_page(tmp_path / "page.html", judgement, clip, clip)
+    data = data_of(tmp_path / "page.html")
+    assert data["report"]["labels"] == ["board"] and data["report"]["pictures"] == [0, 1, 2, 3, 4]
+    assert data["frame-2"]["outlines"] == {"board": {"expected": [], "found": []}}
 
 
 def test_person_has_outlines_too() -> None:
