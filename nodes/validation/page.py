@@ -92,7 +92,8 @@ def write_folder(folder: Path, judgement: Judgement, source: Clip, generated: Cl
         for t, record in records(judgement.expected, judgement.found, source, generated, frames, size):
             written.append(t)
             (folder / f"{t}.json").write_text(json.dumps(record, allow_nan=False), "utf-8")
-        (folder / DOCUMENT).write_text(json.dumps(document(report, written, size, judgement.expected.labels), allow_nan=False), "utf-8")
+        about = document(report, written, size, judgement.expected.labels)
+        (folder / DOCUMENT).write_text(json.dumps(about, allow_nan=False), "utf-8")
     except BaseException:
         for name in (*(f"{t}.json" for t in written), DOCUMENT):
             (folder / name).unlink(missing_ok=True)
