@@ -227,6 +227,10 @@ def _validate(subparsers: Any) -> None:
         help="YOLO or YOLOX weights to guide the tracker in the generated clip, as extract may have had",
     )  # fmt: skip
     parser.add_argument(
+        "--sam2", metavar="FILE",
+        help="track with SAM 2 or 2.1, as extract may have: a checkpoint's path, or its name in models/sam2",
+    )  # fmt: skip
+    parser.add_argument(
         "--control", type=Path, metavar="DIR",
         help="what condition wrote for this generation: its crop and its choice of frames are taken into account",
     )  # fmt: skip

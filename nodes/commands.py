@@ -130,7 +130,8 @@ def validate(options: Namespace) -> Result:
     control = read_control(options.control) if options.control else {"crop": None, "frames": None}
     detector = open_detector(find_detector(options.detector)) if options.detector else None
     crop, frames = control["crop"], control["frames"]
-    footage, follow = physics.clip(), partial(track_masks, detector=detector)
+    model = load_sam2(find_sam2(options.sam2)) if options.sam2 else None
+    footage, follow = physics.clip(), partial(track_masks, detector=detector, model=model)
     judged = judge(physics.track, footage, generated, follow, options.label, profile, crop, frames)
     report = judged.report
     options.out.mkdir(parents=True, exist_ok=True)
