@@ -100,6 +100,7 @@ def without_lag(subject: Subject, late: Sequence[Lag]) -> Subject:
         residuals=left,
         in_place=(subject.in_place & ~moved_frames) | there,
         gone=subject.gone & ~there,
+        edges={name: effect[shown] for name, effect in subject.edges.items()},
     )
 
 
@@ -188,7 +189,7 @@ def _residual_causes(
 
 
 def _shift_words(subject: Subject, frames: np.ndarray) -> str:
-    x, y = (_median(subject.residuals[axis].value[frames]) for axis in ("x", "y"))
+    x, y = (_median(subject.pair.difference(axis)[frames]) for axis in ("x", "y"))
     parts = []
     if abs(y) >= 0.4 * abs(x):
         parts.append(f"{abs(y):.0f} px too {'low' if y > 0 else 'high'}")
@@ -198,12 +199,12 @@ def _shift_words(subject: Subject, frames: np.ndarray) -> str:
 
 
 def _scale_words(subject: Subject, frames: np.ndarray) -> str:
-    percent = _median(subject.residuals["scale"].value[frames])
+    percent = _median(subject.pair.difference("scale")[frames])
     return f"is {abs(percent):.0f} % too {'large' if percent > 0 else 'small'}"
 
 
 def _turn_words(subject: Subject, frames: np.ndarray) -> str:
-    degrees = _median(subject.residuals["angle"].value[frames])
+    degrees = _median(subject.pair.difference("angle")[frames])
     return f"is turned by {abs(degrees):.0f} degrees {'clockwise' if degrees > 0 else 'counter-clockwise'}"
 
 

@@ -17,6 +17,8 @@ TAKE_OFF, LANDING = "take-off", "landing"
 SHORTEST = 3
 # How far around the object the person is looked for, in person heights: beyond it there is no contact.
 REACH = 0.2
+# An outline that lies so many px further out or in is the same outline.
+EDGE_PX = 1.25
 # Two events of two clips are the same one when they lie this close together, s.
 SAME_EVENT_S = 0.6
 
@@ -72,6 +74,19 @@ def contact_states(distance_px: np.ndarray, height_px: np.ndarray) -> np.ndarray
     near = np.where(np.isinf(distance_px), 1e9, distance_px)
     found = contacts(near, height_px)
     return without_blips(np.array([np.nan if touching is None else float(touching) for touching in found]))
+
+
+def contact_beside(source_px: np.ndarray, other_px: np.ndarray, height_px: np.ndarray) -> np.ndarray:
+    """float64 [T]: the contact states of another clip as far as they can differ from the source's.
+
+    Two outlines that each lie EDGE_PX further in have a gap of twice that between them and still touch: contact is
+    lost only where the gap is wider, and added only where the source's gap is. In between the state can't be told.
+    """
+    own, other = contact_states(source_px, height_px), contact_states(other_px, height_px)
+    surely_lost = contact_states(np.maximum(other_px - 2 * EDGE_PX, 0), height_px) == 0
+    surely_apart = contact_states(np.maximum(source_px - 2 * EDGE_PX, 0), height_px) == 0
+    other = np.where((own == 1) & (other == 0) & ~surely_lost, 1.0, other)
+    return np.where((own == 0) & (other == 1) & ~surely_apart, 0.0, other)
 
 
 def without_blips(states: np.ndarray, shortest: int = SHORTEST) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..host import progress
 from ..media.track import Track
 from .boundary import packed_boundary_f, tolerance_px
 from .region import packed_jaccard
-from .shape import Shapes, scale_percent, shapes, steadied, turn_deg, wrapped
+from .shape import Shapes, scale_percent, shapes, steadied, turn_deg
 
 # Half-width of the window in which a size to measure by is steadied, and in which the floor's error counts, frames.
 STEADY, MARGIN = 12, 2
@@ -66,8 +66,8 @@ class Residual:
 
     Attributes:
         value: float64 [T], signed; nan where it can't be told.
-        control: float64 [T]: what the same estimate says of a harmless copy, where the truth is 0.
-        error: float64 [T]: how far off `value` may be, from the control around that frame; inf where nothing is known.
+        control: float64 [T]: width of the range of what the tracker gets on harmless copies, where the truth is 0.
+        error: float64 [T]: the same, inf where nothing is known.
     """
 
     value: np.ndarray
@@ -91,6 +91,7 @@ class Subject:
         in_place: bool [T]: the pictures show the source's object at its place, whatever the tracker says.
         gone: bool [T]: they show nothing like it, neither there nor where the tracker is.
         late_in_place: bool [T]: they show it where the source has it at the time that the clip is late by.
+        edges: the same names, float64 [T]: see `shape.edge_effects`.
     """
 
     label: str
@@ -101,6 +102,7 @@ class Subject:
     unsure: np.ndarray
     contact: tuple[np.ndarray, np.ndarray, list[np.ndarray]] | None = None
     residuals: dict[str, Residual] = field(default_factory=dict)
+    edges: dict[str, np.ndarray] = field(default_factory=dict)
     in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     gone: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     late_in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
@@ -131,25 +133,21 @@ class Subject:
 
 
 def residuals(pair: Comparison, floors: Sequence[Comparison]) -> dict[str, Residual]:
-    """Place, size and angle of the generated clip's object against the source's, like with like.
+    """Place, size and angle of the generated clip's object against the source's, beyond what the tracker explains.
 
-    The copies were tracked as the generated clip was, so what all of them share (a tracker that draws a little too
-    fat, another tracker than the source's) is the tracker's and is taken out; what they don't share is the error.
+    On a harmless copy the truth is 0, so what the tracker gets there (and 0 itself, and all between) needs no fault in
+    the clip: a difference counts from the end of that range. How wide the range is, is how little can be told.
     """
     found = {}
     for name in ("x", "y", "scale", "angle"):
         off = pair.difference(name)
-        copies = np.stack([floor.difference(name) for floor in floors]) if floors else np.zeros((1, len(pair)))
-        if name == "angle":  # average around the first, or 89 and -89 degrees would give 0
-            copies = copies[0] + wrapped(copies - copies[0])
+        copies = np.stack([np.zeros(len(pair)), *(floor.difference(name) for floor in floors)])
         known = np.isfinite(copies).all(axis=0)
-        bias = np.where(known, copies.mean(axis=0), np.nan)
-        control = copies[0] - copies[-1] if len(copies) > 1 else copies[0] - bias
-        value = off - bias
-        if name == "angle":
-            value, control = wrapped(value), wrapped(control)
-        spread = np.where(known, np.maximum(np.abs(control), np.abs(bias) / 2), np.inf)
-        found[name] = Residual(value, control, widened(spread))
+        # Over a few frames: a tracker that strays on one frame strays on the next one in another copy.
+        low, high = -widened(-np.min(copies, axis=0)), widened(np.max(copies, axis=0))
+        value = np.where(known, off - np.clip(off, low, high), np.nan)
+        spread = np.where(known, high - low, np.inf)
+        found[name] = Residual(value, np.where(known, spread, np.nan), spread)
     return found
 
 

@@ -11,10 +11,10 @@ from .shape import Shapes, wrapped
 
 # How late or early a clip may be to be called that, frames.
 MOST_LAG = 12
-# What one frame may say against a lag at most, in noise widths: a frame on which the tracker strays decides nothing.
-CAP = 6.0
-# What a change of lag within the clip costs, in the same unit; about four clear frames.
-SWITCH = 24.0
+# What it costs a quantity to be off by a constant instead of on time: as half its noise would.
+DISPLACED = 0.4
+# What a change of lag within the clip costs: about four frames that are off by ten times their noise.
+SWITCH = 10.0
 # A lag must explain this share of the difference, and frames in a row, to be believed.
 EXPLAINED = 0.35
 SHORTEST = 6
@@ -42,43 +42,59 @@ def path_costs(
     expected: Mapping[str, Shapes],
     found: Mapping[str, Shapes],
     floors: Sequence[Mapping[str, Shapes]],
-    usable: np.ndarray,
+    usable: Mapping[str, np.ndarray],
     most: int = MOST_LAG,
 ) -> np.ndarray:
     """How badly the paths of all objects fit at every lag.
 
-    Every object gives its place, its size and its angle; a constant difference between the clips is a displacement,
-    not a lag, and is taken out first. The unit of each is what the tracker itself gets wrong (`floors`).
+    Every object gives its place, its size and its angle. On each frame they should lie between those of the source's
+    track and those that the tracker finds in harmless copies of the source (`floors`); what is beyond counts by the
+    logarithm, so that neither a stray frame nor a tracker that strays for long hides which lag fits best. On time, an
+    object may also be displaced, turned or larger by a constant, at a price of DISPLACED: a delay must explain more
+    than a displacement does.
 
     Args:
         expected, found, floors: shapes by label, of T frames each.
-        usable: bool [T], frames of the generated clip that count.
+        usable: bool [T] by label, frames of the generated clip on which that object's path counts.
 
     Returns:
-        float64 [2 * most + 1, T]: cost of lag -most ... +most on each frame, 0..CAP on average over what is known;
-        nan where nothing is.
+        float64 [2 * most + 1, T]: cost of lag -most ... +most on each frame, on average over what is known; nan where
+        nothing is.
     """
-    total = len(usable)
+    total = max((len(flags) for flags in usable.values()), default=0)
     costs = np.zeros((2 * most + 1, total))
     weight = np.zeros((2 * most + 1, total))
-    for label, own in expected.items():
-        if label not in found:
-            continue
+    for label in (label for label in expected if label in found):
+        copies = [floor[label] for floor in floors if label in floor]
         for name, least in (("x", 0.5), ("y", 0.5), ("size", 0.5), ("angle", 1.0)):
-            a, b = _feature(own, name), _feature(found[label], name)
-            noise = [np.abs(_difference(_feature(floor[label], name), a, name)) for floor in floors if label in floor]
-            width = max(least, 1.5 * _median(np.concatenate(noise) if noise else np.zeros(0)))
-            zero = _difference(b, a, name)
-            constant = _median(zero[usable[: len(zero)]], signed=True)
+            path, low, high = _range_of_paths(expected[label], copies, name)
+            b = _feature(found[label], name)
+            width = max(least, _median(high - low))
+            constant = _median(_difference(b, path, name)[usable[label]], signed=True)
+            displaced = DISPLACED if abs(constant) > width else 0.0
             for row, lag in enumerate(range(-most, most + 1)):
-                difference = _difference(b, delayed(a, lag), name) - constant
-                if name == "angle":
-                    difference = wrapped(difference)
-                known = np.isfinite(difference) & usable
-                costs[row, known] += np.minimum(np.abs(difference[known]) / width, CAP)
+                cost = _beyond(b, delayed(path, lag), delayed(low, lag), delayed(high, lag), name) / width
+                cost = np.log1p(cost)
+                if lag == 0:
+                    cost = np.minimum(cost, np.log1p(_beyond(b - constant, path, low, high, name) / width) + displaced)
+                known = np.isfinite(cost) & usable[label]
+                costs[row, known] += cost[known]
                 weight[row, known] += 1
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(weight > 0, costs / np.maximum(weight, 1), np.nan)
+
+
+def _range_of_paths(own: Shapes, copies: Sequence[Shapes], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """float64 [T] each: a quantity on the source's track, and by how much the copies are below (<= 0) and above it."""
+    path = _feature(own, name)
+    off = [np.zeros(len(path)), *(_difference(_feature(copy, name), path, name) for copy in copies)]
+    return path, np.fmin.reduce(off), np.fmax.reduce(off)
+
+
+def _beyond(values: np.ndarray, path: np.ndarray, low: np.ndarray, high: np.ndarray, name: str) -> np.ndarray:
+    """float64 [T]: by how much values leave the range path + low ... path + high."""
+    off = _difference(values, path, name)
+    return np.abs(off - np.clip(off, low, high))
 
 
 def delayed(values: np.ndarray, lag: int) -> np.ndarray:

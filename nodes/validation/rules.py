@@ -22,6 +22,8 @@ ENOUGH = 0.25
 EDGE_OF_CONTACT = 1
 # Frames from which something else in an object's place is another object, and not the object missing for a moment.
 ANOTHER = 12
+# Times the effect of an outline 1 px further out or in that is allowed, for the rounding of masks to whole px.
+EDGES = 1.2
 
 
 def object_rules(subject: Subject, profile: Profile, size: tuple[int, int]) -> list[Finding]:
@@ -246,7 +248,10 @@ def _swapped(subject: Subject, keys: Mapping[str, float], size: tuple[int, int])
 
 
 def _region(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
-    limit = np.minimum(keys["limit"], edge_jaccard(subject.pair.expected, keys["edge"] * float(np.hypot(*size))))
+    thin = edge_jaccard(subject.pair.expected, keys["edge"] * float(np.hypot(*size)))
+    if keys["edge"] > 0:
+        thin = np.minimum(thin, subject.edges["overlap"] ** EDGES)
+    limit = np.minimum(keys["limit"], thin)
     values = subject.pair.region
     floor = subject.floor([copy.region for copy in subject.floors], "higher")
     words = f"the masks overlap by less than {keys['limit']:.2f}"
@@ -278,7 +283,8 @@ def _overlap(
 def _offset(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
     x, y = subject.residuals["x"], subject.residuals["y"]
     percent = 100 / subject.unit_px
-    least = keys["least_px"] * percent
+    edges = EDGES * np.hypot(subject.edges["x"], subject.edges["y"])
+    least = np.maximum(keys["least_px"], edges) * percent
     value, error = np.hypot(x.value, y.value) * percent, np.hypot(x.error, y.error) * percent
     control = np.hypot(x.control, y.control) * percent
     limit, steady = np.maximum(keys["limit"], least), np.maximum(keys["steady"], least)
@@ -311,11 +317,17 @@ def _orientation(subject: Subject, keys: Mapping[str, float], size: tuple[int, i
 
 
 def _scalar(
-    name: str, quantity: str, subject: Subject, keys: Mapping[str, float], unit: str, words: str
+    name: str,
+    quantity: str,
+    subject: Subject,
+    keys: Mapping[str, float],
+    unit: str,
+    words: str,
 ) -> list[Finding]:
+    """Rules on one signed quantity."""
     residual = subject.residuals[quantity]
     usable = subject.shown & ~subject.unsure & np.isfinite(residual.value) & np.isfinite(residual.error)
-    limit, steady = (np.full(len(subject), keys[key]) for key in ("limit", "steady"))
+    limit, steady = (np.maximum(keys[key], EDGES * subject.edges[quantity]) for key in ("limit", "steady"))
     value, control = np.abs(residual.value), np.abs(residual.control)
     return [
         _single(name, subject, keys, value, residual.error, control, limit, usable, unit, f"{words} by more than"),

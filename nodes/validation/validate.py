@@ -26,7 +26,7 @@ from .profile import STANDARD, Profile
 from .relation_rules import event_rules, pose_rule
 from .report import build, parts
 from .rules import length_rule, object_rules, timing_rule
-from .shape import Shapes, shapes
+from .shape import Shapes, edge_effects, shapes
 from .sighted import SAME, cut, is_gone, merged, picture_lags, picture_residuals, shows, sure
 from .variants import VARIANTS, ChangedClip
 
@@ -246,6 +246,7 @@ class _Judged:
             _unsure(self.expected, name, self.total) | _unsure(self.found, name, self.total),
             self._contact(name),
             residuals(pair, floors),
+            {key: effect[: self.total] for key, effect in edge_effects(self.expected, name).items()},
         )
         return subject
 
@@ -258,10 +259,12 @@ class _Judged:
             return None
         height = unit_px(self.shapes[self.person], self.shapes[self.person])[: self.total]
 
-        def states(track: Track) -> np.ndarray:
-            return contacts.contact_states(contacts.distances(track, str(self.person), name)[: self.total], height)
+        def gap(track: Track) -> np.ndarray:
+            return contacts.distances(track, str(self.person), name)[: self.total]
 
-        return states(self.expected), states(self.found), [states(copy) for copy in self.copies]
+        source = gap(self.expected)
+        others = [contacts.contact_beside(source, gap(track), height) for track in (self.found, *self.copies)]
+        return contacts.contact_states(source, height), others[0], others[1:]
 
     def report(
         self,
@@ -329,7 +332,7 @@ class _Judged:
             late = picture_lags(pictures, {name: self.shapes[name].part(self.total) for name in self.labels})
             if late is not None:
                 return late, ~self.skip
-        costs = self._lag_costs()
+        costs = self._lag_costs(self.subjects)
         return lags(costs), np.asarray(np.isfinite(costs).any(axis=0))
 
     def _look(self, pictures: Pictures) -> None:
@@ -359,18 +362,15 @@ class _Judged:
             copies = [np.where(known, source, copy) for copy in copies]
             subject.contact = source, np.where(known, source[then], generated), copies
 
-    def _lag_costs(self) -> np.ndarray:
-        usable = ~self.skip
-        for subject in self.subjects:
+    def _lag_costs(self, subjects: Sequence[Subject]) -> np.ndarray:
+        usable = {}
+        for subject in subjects:
             floor = subject.floor([copy.region for copy in subject.floors], "higher")
-            usable &= ~subject.unsure & ~(widened((floor < FOLLOWED).astype(float)) > 0)
+            usable[subject.label] = ~self.skip & ~subject.unsure & ~(widened((floor < FOLLOWED).astype(float)) > 0)
         return path_costs(
-            {subject.label: subject.pair.expected for subject in self.subjects},
-            {subject.label: subject.pair.found for subject in self.subjects},
-            [
-                {subject.label: subject.floors[copy].found for subject in self.subjects}
-                for copy in range(len(self.copies))
-            ],
+            {subject.label: subject.pair.expected for subject in subjects},
+            {subject.label: subject.pair.found for subject in subjects},
+            [{subject.label: subject.floors[copy].found for subject in subjects} for copy in range(len(self.copies))],
             usable,
         )
 
