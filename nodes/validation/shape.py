@@ -134,7 +134,7 @@ def _edge_effect(packed: np.ndarray) -> np.ndarray:
     own = look(np.packbits(mask, axis=1, bitorder="little"))
     effect, overlap = np.zeros(4), 1.0
     for change in (cv2.dilate, cv2.erode):
-        other = look(np.packbits(change(mask, cross), axis=1, bitorder="little"))
+        other = look(np.packbits(np.asarray(change(mask, cross), np.uint8), axis=1, bitorder="little"))
         spread = np.hypot(other[4], other[5]) / np.hypot(own[4], own[5])
         moved = [other[1] - own[1], other[2] - own[2], 100 * (spread - 1), wrapped(other[3] - own[3])]
         effect = np.fmax(effect, np.abs(moved))  # what vanishes or has no angle says nothing
