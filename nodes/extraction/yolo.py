@@ -125,7 +125,7 @@ def _open_onnx(path: str | Path, session: Any, names: Sequence[str] | None) -> N
             f"end-to-end head, nor YOLOX's [1, {cells(size)}, {5 + len(classes)}]."
         )
     kind_of = "an end-to-end YOLO" if shape[2] == LISTED else "a YOLO"
-    title = about.get("description") or f"{Path(path).name}, {kind_of}"
+    title = about.get("description", "").strip() or f"{Path(path).name}, {kind_of}"
 
     def describe() -> str:
         return f"{title} {size[1]}x{size[0]}, {len(classes)} classes, {describe_session(session)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import copy
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -156,6 +157,35 @@ def test_detections_of_a_checkpoint_are_its_own_boxes_placed_in_the_picture(made
     box = np.array([x - w / 2, y - h / 2 - 6, x + w / 2, y + h / 2 - 6]) / 2
     assert found[0].box == pytest.approx(np.clip(box, 0, (160, 90) * 2), abs=0.01)
     assert found[0].score == pytest.approx(float(output[4:, best].max()), abs=1e-5)
+
+
+EXPORT = """
+import sys
+from ultralytics import YOLO
+YOLO(sys.argv[1]).export(format="onnx", imgsz=320, opset=13, simplify=False, **eval(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("yolo11n", {}), ("yolo26n", {"nms": False}), ("yolo26n", {"dynamic": True})],
+    ids=["cells", "end to end", "open shapes"],
+)
+def test_what_ultralytics_exports_gives_what_the_checkpoint_gives(made, tmp_path, name, options):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    file = shutil.copy(made(name), tmp_path / "model.pt")
+    quiet = {**os.environ, "YOLO_OFFLINE": "true", "YOLO_CONFIG_DIR": str(tmp_path), "YOLO_AUTOINSTALL": "false"}
+    subprocess.run([sys.executable, "-c", EXPORT, str(file), repr(options)], env=quiet, check=True, capture_output=True)
+    exported = load_detector(tmp_path / "model.onnx", second_pass=False)
+    image = np.random.default_rng(2).integers(0, 255, (320, 320, 3), np.uint8)  # of the exported input's size
+    boxes, expected = exported(image), load_detector(file, second_pass=False)(image)
+    assert exported.names[:2] == ("person", "thing 1") and "320x320, 80 classes" in describe_detector(exported)
+    if options != {"nms": False}:  # the end-to-end head has weights of its own
+        assert expected and [item.label for item in boxes] == [item.label for item in expected]
+        for found, wanted in zip(boxes, expected, strict=True):
+            assert found.box == pytest.approx(wanted.box, abs=0.05)
+            assert found.score == pytest.approx(wanted.score, abs=1e-4)
 
 
 def test_loading_asks_no_network_and_writes_nothing(made, tmp_path, monkeypatch):
