@@ -26,7 +26,7 @@ exit codes:
   0    done; for validate: the physics survived
   1    validate: the physics did not survive; demo: a verdict was not as expected
   2    validate: it could not be judged
-  3    the input or the arguments can't be used (the reason is on stderr)
+  3    the input or the arguments can't be used (the reason is on stderr); models check: a file is damaged
   130  interrupted; nothing half-written is left behind
 """
 
