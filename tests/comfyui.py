@@ -73,6 +73,13 @@ def python_of(comfyui: Path) -> Path:
     return Path(sys.executable)
 
 
+def has(package: str) -> bool:
+    """Whether ComfyUI's Python has a package."""
+    folder = find_comfyui()
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
+    return folder is not None and subprocess.run([str(python_of(folder)), "-c", code]).returncode == 0
+
+
 class Server:
     """ComfyUI with this checkout as its only custom node, on a free loopback port, on the CPU.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..host import check_cancelled
 from ..media.pose import KEYPOINTS
 from .detection import Box
 from .onnx_runtime import describe_session, open_session
@@ -72,8 +73,11 @@ class PoseModel:
     def __call__(self, crops: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
         """float32 [B, 133, 3] in COCO-WholeBody order: x, y px of the image, score 0..1 (0: nowhere)."""
         found = []
-        step = self.batch or max(len(crops), 1)
+        # A processor gains nothing by several at once, and would be deaf to a cancel meanwhile.
+        alone = self._session.get_providers()[0] == "CPUExecutionProvider"
+        step = self.batch or (1 if alone else max(len(crops), 1))
         for start in range(0, len(crops), step):
+            check_cancelled()
             part = crops[start : start + step]
             stacked = np.stack([crop for crop, _, _ in part])
             if self.batch:  # a model with a fixed number of pictures gets the last one repeated

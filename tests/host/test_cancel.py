@@ -7,8 +7,9 @@ from pathlib import Path
 
 import av
 import pytest
-from comfyui import Interrupted, Server
+from comfyui import Interrupted, Server, has
 from graphs import MOTION, Graph, compare, drawn_boxes, load, node, text, track, validate
+from onnx_nets import save_pose
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
 
@@ -33,6 +34,18 @@ GRAPHS: dict[str, Graph] = {
     "track": {"9": track("1", "2")},
     "relate": {"9": node("PP_ObjectRelations", clip=["1", 0], track=["3", 0], person="", object="")},
     "preview": {"9": node("PP_PreviewTrack", clip=["1", 0], track=["3", 0])},
+    "pose": {
+        "9": node(
+            "PP_EstimatePose",
+            clip=["1", 0],
+            track=["3", 0],
+            model="tiny.onnx",
+            label="",
+            threshold=0.3,
+            smoothing=0.0,
+            batch=8,
+        )
+    },
     "save": {"9": node("PP_SavePhysics", clip=["1", 0], track=["3", 0], filename_prefix="physics/cancelled")},
     "control": {
         "9": node(
@@ -47,6 +60,11 @@ GRAPHS: dict[str, Graph] = {
 @pytest.mark.parametrize("stage", GRAPHS)
 def test_cancel_is_prompt_and_leaves_nothing(comfyui: Server, long_clip: Scene, stage: str) -> None:
     graph = {"1": load("long.mp4"), **GRAPHS[stage], "10": text("9", 0)}
+    if stage == "pose":
+        if not has("rtmlib") or not has("onnxruntime"):
+            pytest.skip("ComfyUI's Python has no rtmlib or no onnxruntime")
+        (comfyui.base / "models" / "dwpose").mkdir(exist_ok=True)
+        save_pose(comfyui.base / "models" / "dwpose" / "tiny.onnx")
     graph["2"] = drawn_boxes(long_clip)
     graph["3"] = node("TEST_CoreTrack", frames=FRAMES, width=SIZE[0], height=SIZE[1])
     before = files(comfyui)

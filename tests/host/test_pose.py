@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from comfyui import PACK_NAME, PromptError, Server, find_comfyui, python_of
+from comfyui import PACK_NAME, PromptError, Server, has
 from graphs import Graph, node, text
 from onnx_nets import SQUARES, dot_colours, save_pose, save_yolo
 from physics_preserver.nodes.media.folder import read_physics, write_physics
@@ -20,13 +19,6 @@ from physics_preserver.nodes.media.track import Track, pack
 
 SIZE = (360, 640)
 BOXES = [(100 + 30 * t, 20, 300 + 30 * t, 320) for t in range(3)]
-
-
-def has(package: str) -> bool:
-    """Whether ComfyUI's Python has a package."""
-    folder = find_comfyui()
-    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
-    return folder is not None and subprocess.run([str(python_of(folder)), "-c", code]).returncode == 0
 
 
 def dots(box: tuple[int, int, int, int]) -> np.ndarray:
