@@ -30,6 +30,10 @@ class Shots:
     which fast motion and a shaking camera don't. Such a frame is a cut unless the picture was like one of the next
     three within the three frames before it, as with a flash. Not found: dissolves and fades, and a cut within the
     first three or last three frames.
+
+    Measured (tests/benchmarks/cuts.py, 8 clips, 800 frames without a cut): no false cut in them as they are, six times
+    as fast, shaken, in a whip pan, with flashes of one frame, or with something dark passing by; 1 with flashes of two
+    frames. 55 of 56 joins of two of them found, and 5 of 8 jumps within one; 0.4 ms a frame.
     """
 
     def __init__(self, clip: Clip, look: bool = True):
