@@ -88,6 +88,8 @@ class Subject:
         unsure: bool [T]: a tracker says that it isn't sure of what it shows.
         contact: the states of `contact.contact_states` in source, generated clip and copies, where there is a person.
         residuals: "x", "y", "scale", "angle"; see `residuals`.
+        flicker: of the source's and of the generated clip's mask, float64 [T] each; None without pictures.
+        seen: bool [T]: the pictures show where the source's object is, in its place or not.
         in_place: bool [T]: the pictures show the source's object at its place, whatever the tracker says.
         gone: bool [T]: they show nothing like it, neither there nor where the tracker is.
         late_in_place: bool [T]: they show it where the source has it at the time that the clip is late by.
@@ -103,12 +105,14 @@ class Subject:
     contact: tuple[np.ndarray, np.ndarray, list[np.ndarray]] | None = None
     residuals: dict[str, Residual] = field(default_factory=dict)
     edges: dict[str, np.ndarray] = field(default_factory=dict)
+    flicker: tuple[np.ndarray, np.ndarray] | None = None
+    seen: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     gone: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     late_in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
-        for name in ("in_place", "gone", "late_in_place"):
+        for name in ("seen", "in_place", "gone", "late_in_place"):
             if not len(getattr(self, name)):
                 setattr(self, name, np.zeros(len(self.pair), bool))
 

@@ -55,6 +55,8 @@ def object_measures(
             for state in (generated, *copies)
         ]
         found["contact"] = _entry("", "higher", None, same[0], subject.floor(same[1:], "higher"))
+    if subject.flicker is not None:
+        found["flicker"] = _entry("", "lower", None, subject.flicker[1], subject.flicker[0])
     for name, values in (pose or {}).items():
         found[name] = _entry("", "higher", profile.limit("pose") if name == "pose_oks" else None, values, None)
     return found

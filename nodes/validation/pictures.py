@@ -16,6 +16,7 @@ import numpy as np
 from ..host import progress
 from ..media.clip import Clip, Frame
 from ..media.track import Track
+from .flicker import Flicker
 from .motion import MOST_LAG
 from .structure import Fit, edge_field, likeness, locate
 from .variants import recoloured, softened
@@ -71,6 +72,7 @@ class Pictures:
         times, control_times: by label and BACKGROUND, float64 [2 * MOST_LAG + 1, T]: likeness of generated frame t to
             source frame t - lag inside the object there, lag -MOST_LAG ... MOST_LAG; nan outside the clip.
         displaced: by label, float64 [T]: the same at lag 0 and the best displacement.
+        flicker: by label, of the source's mask and of the generated clip's, float64 [T] each; see flicker.py.
     """
 
     sights: dict[str, Sight]
@@ -78,6 +80,7 @@ class Pictures:
     times: dict[str, np.ndarray]
     control_times: dict[str, np.ndarray]
     displaced: dict[str, np.ndarray]
+    flicker: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, labels: Sequence[str]) -> Pictures:
@@ -96,6 +99,7 @@ def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, 
     displaced = {name: np.full(total, np.nan) for name in labels}
     fits, controls = ({name: np.full((total, 7), np.nan) for name in labels} for _ in range(2))
     columns = [track.index(label) for label in labels]
+    flickers, flickering = (Flicker(), Flicker()), np.full((2, len(labels), total), np.nan)
     ahead = _Ahead(iter(source), track, columns, labels, total)
     for frame in progress(_first(generated, total), total, "comparing pictures"):
         t = frame.index
@@ -105,6 +109,11 @@ def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, 
             asked["control"] = (recoloured(softened(own, t)), controls, control_times)
         masks = ahead.masks(t)
         others = [np.asarray(np.delete(masks, n, axis=0).any(axis=0)) for n in range(len(labels))]
+        if t < len(found):
+            theirs = found.masks(t)[[found.index(label) for label in labels]]
+            for n, (image, shown) in enumerate(((own, masks), (frame.image, theirs))):
+                small = _small(image)
+                flickering[n, :, t] = flickers[n].step(small, _small_masks(shown, small.shape[:2]))
         for which, (image, into, likes) in asked.items():
             for n, label in enumerate(labels):
                 stray = strays[label][t] if which == "generated" and t < len(strays[label]) else (0.0, 0.0)
@@ -125,6 +134,7 @@ def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, 
         times,
         control_times,
         displaced,
+        {label: (flickering[0, n], flickering[1, n]) for n, label in enumerate(labels)},
     )
 
 
@@ -250,6 +260,12 @@ def _small(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
+def _small_masks(masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """bool [N, h, w] from bool [N, H, W]; thin parts stay."""
+    shrunk = [cv2.resize(mask.view(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_AREA) > 90 for mask in masks]
+    return np.stack(shrunk) if shrunk else np.zeros((0, *size), bool)
+
+
 def _first(clip: Clip, total: int) -> Iterator[Frame]:
     for frame in clip:
         if frame.index >= total:
@@ -274,11 +290,7 @@ class _Ahead:
             frame = next(self._frames)
             number = self._next
             small = edge_field(_small(frame.image))
-            size = small.shape[1::-1]
-            masks = [
-                cv2.resize(mask.view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 90
-                for mask in self.masks(number)
-            ]
+            masks = _small_masks(self.masks(number), small.shape[:2])
             grown = [cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool) for mask in masks]
             self._images[number], self._small[number] = frame.image, (small, grown)
             self._edges[number] = self._flat(small, grown)

@@ -39,7 +39,6 @@ RULES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "contact": {"run": _RUN},
     "events": {"limit": (0.0, 100_000.0)},
     "airtime": {"limit": (0.0, 10_000.0)},
-    "motion": {"limit": (0.0, 1000.0)},
     "swapped": {"limit": (0.0, 1.0)},
     "pose": {"limit": (0.0, 1.0), "share": _SHARE, "run": _RUN},
     "flicker": {"limit": (0.0, 1.0)},

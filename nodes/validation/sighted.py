@@ -13,9 +13,9 @@ from .shape import Shapes
 
 # An object's edges are found when they agree so much, and so much better than anywhere else.
 FOUND, CLEARER = 0.35, 0.10
-# They say that it is the same thing when they agree so much; that it isn't there when they agree by less than this,
-# and by less than this share of what they do in the clip as a whole.
-SAME, GONE, GONE_SHARE = 0.5, 0.28, 0.45
+# They say that it is the same thing when they agree so much; that it isn't there when they agree by less than this
+# share of what they do in the clip as a whole. What is left is the background that a source's mask holds.
+SAME, GONE_SHARE = 0.5, 0.5
 # What an estimate is off by for every bit of disagreement, px, percent and degrees.
 SOFTNESS = {"x": 0.4, "y": 0.4, "scale": 0.8, "angle": 0.8}
 # Likeness by which a lag of one frame must show on a harmless copy for the time to be told from it.
@@ -41,7 +41,8 @@ def cut(pictures: Pictures, total: int) -> Pictures:
         {name: values[:, :total] for name, values in of.items()} for of in (pictures.times, pictures.control_times)
     )
     displaced = {name: values[:total] for name, values in pictures.displaced.items()}
-    return Pictures(part(pictures.sights), part(pictures.controls), times, control, displaced)
+    flicker = {name: (a[:total], b[:total]) for name, (a, b) in pictures.flicker.items()}
+    return Pictures(part(pictures.sights), part(pictures.controls), times, control, displaced, flicker)
 
 
 def sure(sight: Sight) -> np.ndarray:
@@ -74,11 +75,11 @@ def picture_residuals(sight: Sight, control: Sight) -> dict[str, Residual]:
 
 
 def merged(tracks: Mapping[str, Residual], pictures: Mapping[str, Residual]) -> dict[str, Residual]:
-    """The pictures where they are sure and at least as exact, the tracks elsewhere."""
+    """The pictures where they are sure, the tracks elsewhere."""
     both = {}
     for name, own in tracks.items():
         seen = pictures[name]
-        better = np.isfinite(seen.value) & np.isfinite(seen.error) & ~(seen.error > own.error)
+        better = np.isfinite(seen.value) & np.isfinite(seen.error)
         both[name] = Residual(*(np.where(better, getattr(seen, key), getattr(own, key)) for key in
                                 ("value", "control", "error")))  # fmt: skip
     return both
@@ -92,7 +93,7 @@ def is_gone(sight: Sight, control: Sight) -> np.ndarray:
         return np.zeros(len(sight.like), bool)  # the edges weren't kept in this clip
     usual = np.quantile(known, 0.75)
     with np.errstate(invalid="ignore"):
-        return np.asarray((sight.like < min(GONE, GONE_SHARE * usual)) & (copy >= SAME))
+        return np.asarray((sight.like < GONE_SHARE * usual) & (copy >= SAME))
 
 
 def picture_lags(pictures: Pictures, paths: Mapping[str, Shapes]) -> list[Lag] | None:

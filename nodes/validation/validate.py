@@ -345,10 +345,12 @@ class _Judged:
             near = np.maximum(IN_PLACE_PX, IN_PLACE * subject.unit_px)
             with np.errstate(invalid="ignore"):
                 whole = (np.abs(sight.scale) > 5) | (np.abs(sight.angle) > 5)
+                subject.seen = seen & (sight.like >= SAME)
                 subject.in_place = seen & (sight.like >= SAME) & (np.hypot(sight.x, sight.y) <= near) & ~whole
                 elsewhen = np.nanmax(np.nan_to_num(pictures.times[subject.label], nan=-1), axis=0) >= SAME
             subject.gone = is_gone(sight, control) & ~elsewhen
             subject.unsure = subject.unsure & ~seen
+            subject.flicker = pictures.flicker[subject.label]
             subject.residuals = merged(subject.residuals, picture_residuals(sight, control))
         by_label = {subject.label: subject for subject in self.subjects}
         for subject in self.subjects:
