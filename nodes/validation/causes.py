@@ -189,7 +189,7 @@ def _residual_causes(
 
 
 def _shift_words(subject: Subject, frames: np.ndarray) -> str:
-    x, y = (_median(subject.pair.difference(axis)[frames]) for axis in ("x", "y"))
+    x, y = (_off(subject, axis, frames) for axis in ("x", "y"))
     parts = []
     if abs(y) >= 0.4 * abs(x):
         parts.append(f"{abs(y):.0f} px too {'low' if y > 0 else 'high'}")
@@ -199,13 +199,19 @@ def _shift_words(subject: Subject, frames: np.ndarray) -> str:
 
 
 def _scale_words(subject: Subject, frames: np.ndarray) -> str:
-    percent = _median(subject.pair.difference("scale")[frames])
+    percent = _off(subject, "scale", frames)
     return f"is {abs(percent):.0f} % too {'large' if percent > 0 else 'small'}"
 
 
 def _turn_words(subject: Subject, frames: np.ndarray) -> str:
-    degrees = _median(subject.pair.difference("angle")[frames])
+    degrees = _off(subject, "angle", frames)
     return f"is turned by {abs(degrees):.0f} degrees {'clockwise' if degrees > 0 else 'counter-clockwise'}"
+
+
+def _off(subject: Subject, name: str, frames: np.ndarray) -> float:
+    """By how much the object is off on these frames, bool [T]: as the pictures show it, else as the tracks have it."""
+    shown = subject.residuals[name].value
+    return _median(np.where(subject.seen & np.isfinite(shown), shown, subject.pair.difference(name))[frames])
 
 
 def _follows_from_scale(subject: Subject, shift: Cause, scaled: Sequence[Cause]) -> bool:

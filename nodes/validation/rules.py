@@ -284,7 +284,7 @@ def _overlap(
 def _offset(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
     x, y = subject.residuals["x"], subject.residuals["y"]
     percent = 100 / subject.unit_px
-    edges = EDGES * np.hypot(subject.edges["x"], subject.edges["y"])
+    edges = _edges(subject, np.hypot(subject.edges["x"], subject.edges["y"]))
     least = np.maximum(keys["least_px"], edges) * percent
     value, error = np.hypot(x.value, y.value) * percent, np.hypot(x.error, y.error) * percent
     control = np.hypot(x.control, y.control) * percent
@@ -305,6 +305,11 @@ def _offset(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) 
             "the centre stays off",
         ),
     ]
+
+
+def _edges(subject: Subject, effect: np.ndarray) -> np.ndarray:
+    """float64 [T]: what the rounding of masks may do to a quantity; nothing where the pictures tell it."""
+    return np.where(subject.seen, 0.0, EDGES * effect)
 
 
 def _scale(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
@@ -329,7 +334,7 @@ def _scalar(
     residual = subject.residuals[quantity]
     usable = subject.shown & ~subject.unsure & ~subject.gone & np.isfinite(residual.value)
     usable &= np.isfinite(residual.error)
-    limit, steady = (np.maximum(keys[key], EDGES * subject.edges[quantity]) for key in ("limit", "steady"))
+    limit, steady = (np.maximum(keys[key], _edges(subject, subject.edges[quantity])) for key in ("limit", "steady"))
     value, control = np.abs(residual.value), np.abs(residual.control)
     return [
         _single(name, subject, keys, value, residual.error, control, limit, usable, unit, f"{words} by more than"),
