@@ -10,13 +10,15 @@ import numpy as np
 
 from .findings import FAILED, Finding, in_words, ranges
 from .measure import Comparison, Residual, Subject, residuals
-from .motion import Lag
+from .motion import Lag, lag_of_frames
 from .profile import Profile
 from .rules import object_rules
 from .shape import Shapes
 
 # Gaps of so many good frames don't end a cause; ranges of one object and cause that are listed at most.
 BRIDGE, LISTED = 3, 6
+# A delay that begins so near a flight, s, is the flight's.
+AROUND_FLIGHT_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def name_causes(
                 f for f in own if f.name in ("swapped", "pose", "flicker", "airtime", "events")
             ]
         causes += _of_object(on_time, own, own_lags)
+        if own_lags and profile.get("airtime") and not any(finding.name == "airtime" for finding in own):
+            causes += _airtimes(subject, own_lags, rate)
     return sorted(causes, key=lambda cause: (cause.start, cause.stop))
 
 
@@ -244,6 +248,27 @@ def _contact(subject: Subject, finding: Finding) -> list[Cause]:
         for start, stop in _largest(ranges(finding.failing & which)):
             text = f"{subject.label} {words.format(in_words([(start, stop)]))}"
             causes.append(Cause(name, subject.label, start, stop, (start + stop) // 2, text))
+    return causes
+
+
+def _airtimes(subject: Subject, late: Sequence[Lag], rate: float) -> list[Cause]:
+    """Flights across which the delay grows or shrinks: the object is in the air for so much longer or less."""
+    if subject.contact is None:
+        return []
+    source, total = subject.contact[0], len(subject)
+    frames, margin = lag_of_frames(late, total), max(3, round(AROUND_FLIGHT_S * rate))
+    causes = []
+    for start, stop in ranges(source == 0, bridge=0):
+        if start == 0 or stop == total:
+            continue
+        before = int(frames[max(0, start - margin)])
+        after = int(frames[min(total - 1, stop + max(0, before, int(frames[stop:].max())) + margin)])
+        change = after - before
+        if change and abs(change) <= 2 * (stop - start):
+            longer = "longer" if change > 0 else "shorter"
+            ms = abs(change) * 1000 / rate
+            text = f"{subject.label} is {abs(change)} frames ({ms:.0f} ms) {longer} in the air, from frame {start} on"
+            causes.append(Cause("airtime", subject.label, start, min(total, stop + after), stop, text))
     return causes
 
 

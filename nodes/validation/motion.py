@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -139,6 +139,33 @@ def lags(costs: np.ndarray, switch: float = SWITCH) -> list[Lag]:
         if explained >= EXPLAINED:
             found.append(Lag(start, stop, lag, float(explained)))
     return found
+
+
+def lags_by_object(costs: np.ndarray, own: Mapping[str, np.ndarray]) -> list[Lag]:
+    """The stretches that are late, each of the clip, or of the one object whose path says so where another's doesn't.
+
+    Args:
+        costs: of all objects together, see `path_costs`; own: of each alone, by label.
+    """
+    found: list[Lag] = []
+    for lag in lags(costs):
+        late = [label for label, alone in own.items() if _fits(alone, lag)]
+        found += [lag] if len(late) == len(own) else [replace(lag, of=label) for label in late]
+    if len(own) > 1:
+        for label, alone in own.items():
+            taken = [lag for lag in found if lag.of in ("clip", label)]
+            for lag in lags(alone):
+                if not any(lag.start < other.stop and other.start < lag.stop for other in taken):
+                    found.append(replace(lag, of=label))
+    return sorted(found, key=lambda lag: lag.start)
+
+
+def _fits(costs: np.ndarray, lag: Lag) -> bool:
+    """The lag suits these paths at least as well as being on time."""
+    most = len(costs) // 2
+    here, on_time = (costs[row, lag.start : lag.stop] for row in (most + lag.frames, most))
+    known = np.isfinite(here) & np.isfinite(on_time)
+    return not known.any() or float(here[known].mean()) <= float(on_time[known].mean()) + 0.05
 
 
 def cheapest_path(costs: np.ndarray, switch: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from .findings import Finding
 from .follow import NothingToFollow, TrackFunction, follow
 from .measure import Comparison, Subject, compare, residuals, unit_px, widened
 from .measures import object_measures
-from .motion import Lag, lag_of_frames, lags, path_costs
+from .motion import Lag, lag_of_frames, lags_by_object, path_costs
 from .pictures import Pictures, compare_pictures
 from .poses import from_poses, oks, pck
 from .profile import STANDARD, Profile
@@ -333,7 +333,8 @@ class _Judged:
             if late is not None:
                 return late, ~self.skip
         costs = self._lag_costs(self.subjects)
-        return lags(costs), np.asarray(np.isfinite(costs).any(axis=0))
+        own = {subject.label: self._lag_costs([subject]) for subject in self.subjects}
+        return lags_by_object(costs, own), np.asarray(np.isfinite(costs).any(axis=0))
 
     def _look(self, pictures: Pictures) -> None:
         """Let the pictures correct what the tracks say of every object."""

@@ -116,7 +116,8 @@ def longer_flight(source: Track, flight: tuple[int, int], share: float = 0.2) ->
         Step(t if t < start else min(start + (t - start) / (1 + share), stop) if t < stop + extra else t - extra)
         for t in range(total)
     )
-    return Fault("airtime", f"+{share:.0%}", ("airtime",), None, start, total, steps, gross=extra >= 3)
+    end = min(total, round(stop + extra))
+    return Fault("airtime", f"+{share:.0%}", ("airtime",), None, start, end, steps, gross=extra >= 3)
 
 
 def turned(source: Track, label: str, degrees: float, span: tuple[int, int]) -> Fault:

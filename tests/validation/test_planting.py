@@ -159,7 +159,7 @@ def test_every_fault_says_where_it_is():
         for fault in all_faults(source, motion.labels[1], flight=motion.flight):
             assert fault.names and fault.start < fault.stop
             planted = planted_track(source, fault)
-            if fault.kind == "length":
+            if fault.kind in ("length", "airtime"):  # after a longer flight everything is late
                 continue
             differs = [not np.array_equal(planted.masks(t), source.masks(t)) for t in range(len(source))]
             assert all(fault.start <= t < fault.stop for t in np.flatnonzero(differs))
