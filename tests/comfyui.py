@@ -103,6 +103,7 @@ class Server:
             *(str(python_of(comfyui)), "-B", str(comfyui / "main.py"), "--cpu", "--base-directory", str(base)),
             *("--listen", "127.0.0.1", "--port", str(port), "--database-url", f"sqlite:///{base / 'comfyui.db'}"),
             *("--disable-auto-launch", "--disable-api-nodes"),
+            *("--cache-lru", "200"),  # the default forgets results when the machine's memory runs low
         ]
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(command, cwd=base, stdout=log, stderr=subprocess.STDOUT)

@@ -6,7 +6,7 @@ import { addLooks } from "./prompt_style.js";
 
 const NODE = "PP_ApproveTracks";
 const ANSWER = "approved"; // the input that keeps the approved fingerprint
-const HEIGHT = 96;
+const HEIGHT = 122;
 const [WIDTH, WITH_PICTURES] = [560, 600];
 
 app.registerExtension({
@@ -30,15 +30,17 @@ function addGate(node) {
 
   const mark = make("span", { class: "pp-mark", role: "status" });
   const words = make("span", { class: "pp-soft" });
-  const approve = make("button", { type: "button", class: "pp-main", click: () => set(node.approvalAsked.fingerprint, true) }, "Approve and go on");
-  const withdraw = make("button", { type: "button", click: () => set("", false) }, "Withdraw");
+  const button = (label, click, about = {}) => make("button", { type: "button", click, ...about }, label);
+  const approve = button("Approve and go on", () => set(node.approvalAsked.fingerprint, true), { class: "pp-main" });
+  const withdraw = button("Withdraw", () => set("", false));
   const row = make("div", { class: "pp-row" }, approve, withdraw);
   const element = make("div", { class: "pp-panel", role: "group", "aria-label": "Approve tracks" }, mark, words, row);
   for (const kind of ["pointerdown", "pointermove", "pointerup", "dblclick"]) {
     element.addEventListener(kind, (event) => event.stopPropagation());
   }
   const widget = node.addDOMWidget("approval", "physics_approval", element, {
-    ...{ serialize: false, hideOnZoom: false },
+    serialize: false,
+    hideOnZoom: false,
     getMinHeight: () => HEIGHT,
     getMaxHeight: () => HEIGHT,
   });
@@ -49,9 +51,9 @@ function addGate(node) {
     const asked = node.approvalAsked;
     const always = answer.value === "always";
     const approved = always || Boolean(asked && answer.value === asked.fingerprint);
-    const state = approved ? "approved" : asked ? "waiting" : "none";
-    mark.dataset.state = state;
-    mark.textContent = { approved: always ? "Always approved" : "Approved", waiting: "Waiting for you", none: "Nothing to approve yet" }[state];
+    mark.dataset.state = approved ? "approved" : "open";
+    if (approved) mark.textContent = always ? "Always approved" : "Approved";
+    else mark.textContent = asked ? "Waiting for you" : "Nothing to approve yet";
     words.textContent = asked?.words ?? "Run the graph: it stops here and shows the masks.";
     approve.hidden = approved;
     approve.disabled = !asked;

@@ -2,14 +2,13 @@
 
 import { Frames, loadedFile, openFile, readMasks, runPreview } from "./clip_frames.js";
 import { make } from "./dom.js";
-import { PromptList, colour, readText } from "./prompt_list.js";
+import { HINT, buildPanel, showChips } from "./prompt_elements.js";
+import { PromptList, readText } from "./prompt_list.js";
 import { Stage } from "./prompt_stage.js";
 import { addLooks } from "./prompt_style.js";
 
 const SIDE = 1280; // px of a picture's longer side, until more is needed
 const SHARPEN_MS = 200;
-const HINT = "Click: inside. Shift or right click: outside. Drag: box. Wheel: zoom. Ctrl-drag: pan.";
-const KEYS = "Picture. Arrow keys step through the frames, with Shift ten. Delete, Ctrl+Z, Ctrl+Y, plus, minus, 0 to fit.";
 
 export class PromptPanel {
   constructor(node, widget) {
@@ -23,70 +22,15 @@ export class PromptPanel {
       select: ({ index, part }) => this.choose(index, part),
       zoomed: () => this.sharpen(),
     });
-    this.build();
+    buildPanel(this);
     this.observer = new ResizeObserver(() => this.stage.resize());
     this.observer.observe(this.stage.canvas);
     this.look();
   }
 
-  // Elements
-
-  build() {
-    const button = (label, click, about = {}) => make("button", { type: "button", click, ...about }, label);
-    this.chips = make("div", { class: "pp-row", role: "group", "aria-label": "Objects" });
-    // The keyboard's place is a real input: the editor leaves the keys of those alone, its own undo included.
-    this.keys = make("input", { class: "pp-keys", readonly: true, "aria-label": KEYS, keydown: (event) => this.key(event) });
-    this.noticeText = make("p", { role: "status" });
-    this.loadButton = button("Load frames", () => this.loadFrames(), { class: "pp-main" });
-    this.scaleButton = button("Scale the prompts to this clip", () => this.scale(), { class: "pp-main" });
-    this.notice = make("div", { class: "pp-notice" }, this.noticeText, this.loadButton, this.scaleButton);
-    const stage = make("div", { class: "pp-stage" }, this.stage.canvas, this.keys, this.notice);
-    stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    this.stage.canvas.addEventListener("pointerdown", () => this.keys.focus({ preventScroll: true }));
-
-    this.slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "Frame", input: () => this.go(Number(this.slider.value)) });
-    this.number = make("input", { type: "number", min: 0, step: 1, "aria-label": "Frame number", change: () => this.go(Number(this.number.value)) });
-    this.last = make("span", { class: "pp-soft" });
-    this.marks = make("div", { class: "pp-marks", "aria-hidden": "true" });
-    this.scrub = make(
-      ...["div", { class: "pp-row" }, button("‹", () => this.go(this.frame - 1), { "aria-label": "Frame before", title: "Frame before (←)" })],
-      ...[make("div", { class: "pp-line" }, this.slider, this.marks)],
-      ...[button("›", () => this.go(this.frame + 1), { "aria-label": "Next frame", title: "Next frame (→)" }), this.number, this.last],
-    );
-
-    this.inside = button("+ Inside", () => this.side(false), { title: "A click marks a place inside the object" });
-    this.outside = button("− Outside", () => this.side(true), { title: "A click marks a place that doesn't belong to it (or Shift-click)" });
-    this.undoButton = button("Undo", () => this.edit(() => this.list.undo()), { title: "Ctrl+Z" });
-    this.redoButton = button("Redo", () => this.edit(() => this.list.redo()), { title: "Ctrl+Y" });
-    this.dropButton = button("Delete", () => this.removeChosen(), { title: "Delete the chosen point or box (Del)" });
-    this.textButton = button("Text", () => this.toggleText(), { title: "Paste or copy points as text (KJNodes)", "aria-expanded": "false" });
-    this.previewButton = button("Preview mask", () => this.preview(), { class: "pp-main", title: "See the masks of this frame now" });
-    this.stopButton = button("Stop", () => this.job?.abort(), { title: "Stop the preview" });
-    const zoom = (label, title, then) => button(label, then, { title, "aria-label": title });
-    this.tools = make(
-      ...["div", { class: "pp-row", role: "toolbar", "aria-label": "Tools" }],
-      ...[make("div", { class: "pp-pair" }, this.inside, this.outside), this.undoButton, this.redoButton, this.dropButton],
-      ...[zoom("−", "Zoom out", () => this.stage.zoom(1 / 1.4)), zoom("+", "Zoom in", () => this.stage.zoom(1.4))],
-      ...[zoom("Fit", "Show the whole picture", () => this.stage.fit()), make("span", { class: "pp-gap" }), this.textButton],
-    );
-
-    this.area = make("textarea", { "aria-label": "Points as text", spellcheck: "false", placeholder: '[{"x": 12, "y": 34}]' });
-    this.textPart = make(
-      ...["div", { class: "pp-text", hidden: true }, this.area],
-      make(
-        ...["div", { class: "pp-row" }, button("Add as inside", () => this.paste(true)), button("Add as outside", () => this.paste(false))],
-        ...[button("Show points inside", () => this.copy("positive")), button("Show points outside", () => this.copy("negative"))],
-        ...[button("Show all prompts", () => (this.area.value = this.list.text()))],
-      ),
-    );
-    this.told = make("output", { class: "pp-told", "aria-live": "polite" }, HINT);
-    this.element = make("div", { class: "pp-panel", role: "group", "aria-label": "Draw prompts" });
-    const head = make("div", { class: "pp-row" }, this.chips, make("span", { class: "pp-gap" }), this.stopButton, this.previewButton);
-    this.element.append(head, stage, this.scrub, this.tools, this.textPart, this.told);
-    // Not for the graph below: it would drag nodes, delete them, or paste into itself.
-    for (const kind of ["keydown", "keyup", "copy", "cut", "paste", "pointerdown", "pointermove", "pointerup", "dblclick"]) {
-      this.element.addEventListener(kind, (event) => event.stopPropagation());
-    }
+  /** Give the keyboard to the picture. */
+  focus() {
+    this.keys.focus({ preventScroll: true });
   }
 
   close() {
@@ -119,10 +63,10 @@ export class PromptPanel {
       if (file) this.open(file);
       else this.setClip(null);
     }
-    const linked = Boolean(this.node.inputs.find((input) => input.name === "clip")?.link);
-    if (linked !== this.linked) {
-      this.linked = linked;
-      if (!linked) this.setClip(null);
+    const link = this.node.inputs.find((input) => input.name === "clip")?.link ?? null;
+    if (link !== this.link) {
+      this.link = link;
+      if (!file) this.setClip(null);
       this.refresh();
     }
   }
@@ -156,10 +100,7 @@ export class PromptPanel {
     return this.file ? this.open(this.file) : this.run(false);
   }
 
-  preview() {
-    return this.run(true);
-  }
-
+  /** Run what is needed for the frames, and with `masks` for what the prompts make on this frame. */
   async run(masks) {
     if (this.job) return;
     this.job = new AbortController();
@@ -225,7 +166,6 @@ export class PromptPanel {
     if (wanted.trim() && wanted.trim() !== object.label) {
       this.edit(() => this.list.edit(() => (object.label = this.list.freeName(wanted.trim()))));
     }
-    this.refresh(true);
   }
 
   dropObject(index) {
@@ -241,13 +181,13 @@ export class PromptPanel {
   removeChosen() {
     const { index, part } = this.stage.chosen ?? {};
     if (index !== undefined) this.edit(() => this.list.remove(index, this.frame, part));
-    this.keys.focus({ preventScroll: true });
+    this.focus();
   }
 
   side(outside) {
     this.stage.outside = outside;
     this.refresh();
-    this.keys.focus({ preventScroll: true });
+    this.focus();
   }
 
   scale() {
@@ -360,10 +300,10 @@ export class PromptPanel {
     else delete this.told.dataset.bad;
   }
 
-  refresh(names = false) {
+  refresh() {
     const { list, stage, frames } = this;
     stage.frame = this.frame;
-    this.refreshChips(names);
+    showChips(this);
     const kept = this.previews.get(this.frame);
     const current = kept && kept.key === JSON.stringify(this.drawing());
     stage.setMasks(current ? kept.found : null, kept?.numbers);
@@ -384,6 +324,8 @@ export class PromptPanel {
     this.dropButton.disabled = !stage.chosen;
     this.previewButton.disabled = Boolean(this.job) || !this.drawing().length;
     this.stopButton.hidden = !this.job;
+    this.reloadButton.hidden = !frames || Boolean(this.file);
+    this.reloadButton.disabled = Boolean(this.job);
     this.refreshNotice();
   }
 
@@ -392,40 +334,16 @@ export class PromptPanel {
     const other = frames && list.size && (list.size[0] !== frames.width || list.size[1] !== frames.height);
     const late = frames && list.frames().some((frame) => frame >= frames.frames);
     let words = null;
-    if (!this.linked) words = "Connect a clip.";
+    if (this.link === null) words = "Connect a clip.";
     else if (!frames) words = this.problem ?? (this.file ? "Opening…" : "The frames come from the graph before this node.");
     else if (other) {
       words = `These prompts were drawn on ${list.size.join("x")}, and this clip is ${frames.width}x${frames.height}.`;
     }
     this.notice.hidden = !words;
     this.noticeText.textContent = words ?? "";
-    this.loadButton.hidden = Boolean(!this.linked || frames || (this.file && !this.problem));
+    this.loadButton.hidden = Boolean(this.link === null || frames || (this.file && !this.problem));
     this.loadButton.disabled = Boolean(this.job);
-    this.scaleButton.hidden = !other || !this.linked;
+    this.scaleButton.hidden = !other || this.link === null;
     if (late && !words) this.say(`There are prompts after the clip's last frame, ${frames.frames - 1}.`, true);
-  }
-
-  refreshChips(force) {
-    const shown = JSON.stringify([this.list.objects.map(({ label }) => label), this.stage.object]);
-    if (shown === this.chipsShown && !force) return;
-    const typing = this.chips.contains(document.activeElement) ? [...this.chips.querySelectorAll("input")].indexOf(document.activeElement) : -1;
-    this.chipsShown = shown;
-    const chip = ({ label }, index) => {
-      const chosen = index === this.stage.object;
-      const name = make("input", {
-        ...{ type: "text", value: label, size: Math.max(3, label.length), "aria-label": `Name of object ${index + 1}` },
-        focus: () => index !== this.stage.object && this.choose(index),
-        change: (event) => this.rename(index, event.target.value),
-        keydown: (event) => event.key === "Enter" && this.keys.focus({ preventScroll: true }),
-      });
-      return make(
-        ...["div", { class: "pp-chip", "data-chosen": chosen, style: `--colour: ${colour(index)}` }],
-        ...[make("button", { class: "pp-pick", type: "button", "aria-label": `Draw on ${label}`, "aria-pressed": String(chosen), click: () => this.choose(index) })],
-        ...[name, make("button", { class: "pp-drop", type: "button", "aria-label": `Delete ${label}`, title: `Delete ${label}`, click: () => this.dropObject(index) }, "✕")],
-      );
-    };
-    const add = make("button", { type: "button", click: () => this.addObject() }, "+ Add object");
-    this.chips.replaceChildren(...this.list.objects.map(chip), add);
-    if (typing >= 0) this.chips.querySelectorAll("input")[Math.min(typing, this.list.objects.length - 1)]?.focus();
   }
 }

@@ -22,6 +22,7 @@ const STYLE = `
 .pp-panel :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 .pp-row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; flex: none; }
 .pp-gap { flex: 1; }
+.pp-row:empty { display: none; }
 .pp-pair { display: flex; }
 .pp-pair button:first-child { border-radius: 5px 0 0 5px; }
 .pp-pair button:last-child { border-radius: 0 5px 5px 0; border-left: 0; }

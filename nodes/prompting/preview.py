@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,12 @@ from ..extraction.tracking import prompt_masks
 from ..media.overlay import draw_overlay
 from ..media.stills import write_image
 
+if TYPE_CHECKING:
+    from ..extraction.sam2_model import SAM2Model
+
 
 def prompted_masks(
-    image: np.ndarray, frame: int, prompts: Mapping[str, Any] | None, model: Any = None
+    image: np.ndarray, frame: int, prompts: Mapping[str, Any] | None, model: SAM2Model | None = None
 ) -> tuple[list[str], np.ndarray]:
     """Masks of the objects that have a prompt on this frame.
 
@@ -38,8 +41,7 @@ def prompted_masks(
     if not here:
         others = ", ".join(map(str, sorted({prompt.frame for prompt in listed})))
         raise PromptError(f"no object has a prompt on frame {frame}; there are prompts on: {others}")
-    with_model = {} if model is None else {"model": model}
-    return [prompt.label for prompt in here], prompt_masks(image, here, **with_model)
+    return [prompt.label for prompt in here], prompt_masks(image, here, model)
 
 
 def write_mask_preview(picture: Path, index: Path, image: np.ndarray, masks: np.ndarray, labels: Sequence[str]) -> None:

@@ -27,7 +27,7 @@ export async function openEditor(url, { vue = false, palette = "dark", template,
     "Comfy.ColorPalette": palette,
     "Comfy.TutorialCompleted": true, // no template dialog over an empty graph
     "Comfy.Workflow.Persist": false, // no graph of the test before
-    "Comfy.Workflow.WarnBlueprintOverwrite": false,
+    "Comfy.Minimap.Visible": false, // it lies over the graph
   };
   const saved = await fetch(`${url}/settings`, { method: "POST", body: JSON.stringify(settings) });
   if (!saved.ok) throw new Error(`${url} keeps no settings: ${saved.status}`);
@@ -101,9 +101,9 @@ export class Editor {
       const [left, top] = [0, 1].map((side) => Math.min(...boxes.map((box) => box[side])));
       const [right, bottom] = [2, 3].map((side) => Math.max(...boxes.map((box) => box[side])));
       const { clientWidth: width, clientHeight: height } = app.canvas.canvas;
-      const scale = Math.min(1, (width - 140) / (right - left), (height - 140) / (bottom - top));
+      const scale = Math.min(1, (width - 200) / (right - left), (height - 140) / (bottom - top));
       app.canvas.ds.scale = scale;
-      app.canvas.ds.offset[0] = (width / scale - left - right) / 2;
+      app.canvas.ds.offset[0] = ((width + 60) / scale - left - right) / 2; // beside the editor's sidebar
       app.canvas.ds.offset[1] = (height / scale - top - bottom) / 2;
       app.canvas.setDirty(true, true);
     }, ids);
