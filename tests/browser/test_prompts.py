@@ -1,4 +1,4 @@
-"""Prompts drawn in Chromium, in both editors: points, boxes, frames, masks before the run, approval, and what is kept."""
+"""Prompts drawn in Chromium, in both editors: points, boxes, frames, masks before the run, approval, what is kept."""
 
 from __future__ import annotations
 
