@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,7 +113,8 @@ def open_session(path: str | Path, threads: int | None = None) -> onnxruntime.In
     providers = installed_runtime().providers
     if "CUDAExecutionProvider" in providers:
         # The GPU wheel brings no CUDA libraries; torch does, and this finds them beside it.
-        onnxruntime.preload_dlls()
+        with redirect_stdout(sys.stderr):  # it prints what it can't load, and stdout may be a script's JSON
+            onnxruntime.preload_dlls()
         host.make_room(ROOM_ON_GPU + 2 * Path(path).stat().st_size)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
