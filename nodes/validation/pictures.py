@@ -199,6 +199,7 @@ def find_object(
         return None
     rows, columns = np.nonzero(inside)
     centre = columns.mean() + REACH, rows.mean() + REACH
+    near = fit.near  # as things lie, before anything is turned
     if fit.like < UNLIKE:
         turned = [_again(own, pictures[1], inside, centre, (0, 0, 0, turn)) for turn in TURNS]
         best = max(turned, key=lambda other: other.like)
@@ -209,7 +210,7 @@ def find_object(
         if better.like > fit.like:
             fit = better
     x, y = fit.x / scale + at[0], fit.y / scale + at[1]
-    return Fit(fit.like, fit.near, fit.second, x, y, fit.scale, fit.angle)
+    return Fit(fit.like, near, fit.second, x, y, fit.scale, fit.angle)
 
 
 def _again(
