@@ -209,9 +209,11 @@ class _Run:
         lost = [name for name in names if name not in {item.label for item in found}]
         if lost:
             why = (
-                "choose a detector" if self._detector is None else f"the detector is sure of none in {SEARCHED} frames"
+                "choose a detector, or"
+                if self._detector is None
+                else f"the detector is sure of none in {SEARCHED} frames:"
             )
-            self._warn(f"{where}: {', '.join(lost)} lost; {why}, or show them again with a prompt in this shot")
+            self._warn(f"{where}: {', '.join(lost)} lost; {why} show them again with a prompt in this shot")
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from physics_preserver.nodes.extraction.detection import Detection
 from physics_preserver.nodes.extraction.tracking import Point, Prompt, PromptError, track
+from physics_preserver.nodes.media.clip import Frame
 from physics_preserver.nodes.media.stills import ArrayClip
 from physics_preserver.nodes.media.track import Track
 from physics_preserver.nodes.validation.region import mask_jaccard
@@ -195,3 +196,13 @@ def test_one_frame_and_odd_sizes():
 def test_soft_logits_need_sam():
     found = track(clip_of(frames(count=2)), [click("red", 0, 0)], soft=True)
     assert found.soft is None and "only SAM 2.1" in found.warnings[0]
+
+
+def test_uneven_times_survive_both_passes():
+    class Uneven(ArrayClip):
+        def read(self, start=0):
+            for frame in super().read(start):
+                yield Frame(frame.index, Fraction(frame.index**2, 24), frame.image)
+
+    found = track(Uneven(np.stack(frames(count=9)), Fraction(24)), [click("red", 5, 0)])
+    assert found.times == [Fraction(t**2, 24) for t in range(9)] and overlap(found, "red", 0, range(9)) > 0.8
