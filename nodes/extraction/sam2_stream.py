@@ -6,6 +6,7 @@ arXiv 2408.00714), which holds every frame of the clip and every result, and run
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -244,11 +245,9 @@ class SAM2Stream:
     def _autocast(self) -> Any:
         import torch
 
-        device = self._net.device.type
-        half = self._dtype != torch.float32
-        return (
-            torch.autocast(device, dtype=self._dtype, enabled=half) if half else torch.autocast(device, enabled=False)
-        )
+        if self._dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self._net.device.type, dtype=self._dtype)
 
     def _encode(self, t: int, image: np.ndarray) -> _Features:
         """Image features of frame t, made once however many objects and prompts ask for them."""
