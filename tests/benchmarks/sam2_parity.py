@@ -102,9 +102,10 @@ def main() -> None:
         ours_forward, ours_backward, _ = run(model, images, prompts, objects, options.start)
         ahead = differences(ours_forward, forward, sorted(objects))
         back = differences(ours_backward, backward, sorted(objects))
+        differ = other_side(ours_forward, forward, sorted(objects))
         print(
             f"{name}: largest difference {max(ahead):.3g} forward, {max(back):.3g} backward; first tracked frame "
-            f"{ahead[1]:.3g}; {other_side(ours_forward, forward, sorted(objects))}; {time.process_time() - began:.0f} s",
+            f"{ahead[1]:.3g}; {differ}; {time.process_time() - began:.0f} s",
             flush=True,
         )
 
