@@ -1,4 +1,4 @@
-"""SAM 2 over a clip of any length: frame by frame, all objects in one batch, only what can be read again is kept.
+"""SAM 2 over a clip of any length: frame by frame, all objects together, only what can be read again is kept.
 
 It gives what the sam2 package's SAM2VideoPredictor gives (Ravi et al., "SAM 2: Segment Anything in Images and Videos",
 arXiv 2408.00714), which holds every frame of the clip and every result, and runs the objects one after another.
@@ -345,9 +345,15 @@ class SAM2Stream:
         return {"point_coords": coordinates.to(device), "point_labels": torch.from_numpy(kind)[None].to(device)}
 
     def _track(self, features: _Features, readings: list[Reading]) -> _Found:
+        import torch
+
         net, count = self._net, len(readings)
-        image = fuse_memories(
-            net, features.levels[-1], features.positions, features.sizes[-1], readings, *self._times()
+        # On a processor memory attention took 1.05 times as long for four objects in one batch as for one after another
+        # (tests/benchmarks/sam2_speed.py, tiny at 512 px), and cancel waits for less. A GPU wants them together.
+        batches = [[reading] for reading in readings] if net.device.type == "cpu" else [readings]
+        level, size = features.levels[-1], features.sizes[-1]
+        image = torch.cat(
+            [fuse_memories(net, level, features.positions, size, batch, *self._times()) for batch in batches]
         )
         return _found(
             net._forward_sam_heads(

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sam2", reason="the sam2 package is not installed")
 
 from physics_preserver.nodes import host  # noqa: E402
-from physics_preserver.nodes.extraction.sam2_memory import NEAREST_PROMPTS, ObjectMemory  # noqa: E402
+from physics_preserver.nodes.extraction.sam2_memory import NEAREST_PROMPTS, ObjectMemory, fuse_memories  # noqa: E402
 from physics_preserver.nodes.extraction.sam2_model import SAM2Model, place  # noqa: E402
 from physics_preserver.nodes.extraction.sam2_stream import NO_OBJECT, SAM2Stream  # noqa: E402
 from sam2_nets import Ask, official, official_ask, official_pass, official_state, scene, write_frames  # noqa: E402
@@ -164,17 +164,38 @@ def test_objects_prompted_on_different_frames_share_a_batch_once_they_read_equal
             ask(stream, images, each)
             alone[each.obj] = of(each.obj, run(stream, images, range(4, FRAMES)))
     batches: list[int] = []
-    attend = net().memory_attention.forward
-    monkeypatch.setattr(
-        net().memory_attention, "forward", lambda **given: batches.append(given["memory"].shape[1]) or attend(**given)
-    )
+    decode = net()._forward_sam_heads
+
+    def counted(**given: Any) -> Any:
+        batches.append(len(given["backbone_features"]))
+        return decode(**given)
+
     with SAM2Stream(model(), SIZE, 3, FRAMES) as stream:
         for each in ASKS_APART:
             ask(stream, images, each)
+        monkeypatch.setattr(net(), "_forward_sam_heads", counted)
         together = run(stream, images, range(4, FRAMES))
     for obj, logits in alone.items():
         assert worst(of(obj, together), logits) < 0.1
     assert batches[-8:] == [3] * 8  # frames 36 to 43: 16 frames after the last prompt
+
+
+def test_memory_attention_of_a_batch_is_that_of_its_objects(footage):
+    """What a GPU does in one batch; on a processor the stream runs it object by object."""
+    _, images = footage
+    with SAM2Stream(model(), SIZE, 3, FRAMES) as stream, torch.inference_mode():
+        for each in ASKS_APART:
+            ask(stream, images, each)
+        run(stream, images, range(4, 40))
+        features = stream._encode(40, images[40])
+        readings = [memory.read(40, False, net(), 16) for memory in stream._memories]
+        frame = (net(), features.levels[-1], features.positions, features.sizes[-1])
+        together = fuse_memories(*frame, readings, *stream._times())
+        for obj, reading in enumerate(readings):
+            alone = fuse_memories(*frame, [reading], *stream._times())
+            assert alone.abs().max() > 1
+            assert (together[obj] - alone[0]).abs().max() < 1e-3
+        assert (together[0] - together[1]).abs().max() > 1e-2
 
 
 def test_restarted_backward_pass_equals_one_on_a_new_official_state(footage):

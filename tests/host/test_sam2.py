@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from comfyui import PromptError, Server, find_comfyui, python_of
-from graphs import Graph, node, text
+from graphs import Graph, node, text, track, write_clip
 from graphs import load as load_video
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.scene import Scene
@@ -99,3 +99,23 @@ def test_it_runs_in_comfyuis_care_and_finds_what_it_finds_outside(
     assert expected.any(axis=(1, 2)).any()
     for n, mask in enumerate(expected):
         assert np.array_equal(numbers == n + 1, mask)
+
+
+def tracking(clip: str) -> Graph:
+    drawn = json.dumps([{"x": 170, "y": 100}])
+    return {
+        "1": node("PP_LoadSAM2", checkpoint="meta.pt", precision="auto"),
+        "2": load_video(clip),
+        "3": track("2", sam2=["1", 0], points_positive=drawn, labels="board"),
+        "4": node("PP_PreviewTrack", clip=["2", 0], track=["3", 0]),
+        "5": text("3", 1),
+    }
+
+
+def test_it_tracks_through_the_nodes(comfyui: Server, checkpoints: Path) -> None:
+    write_clip(comfyui.input / "three.mp4", Scene(340, 194, 3, exposures=1))
+    outputs = comfyui.run(tracking("three.mp4"))
+    assert "board" in outputs["5"]["text"][0]
+    (shown,) = outputs["4"]["images"]
+    frames = list(open_clip(comfyui.temp / shown["filename"]).read())
+    assert len(frames) == 3
