@@ -22,6 +22,10 @@ ENOUGH = 0.25
 EDGE_OF_CONTACT = 1
 # Frames from which something else in an object's place is another object, and not the object missing for a moment.
 ANOTHER = 12
+# Masks that overlap by so much show the same outline at the same place: other edges inside it are a restyle.
+RESTYLED = 0.6
+# Where a copy of the source overlaps by less with its own track, a mask that is gone is the tracker's doing.
+FOLLOWED = 0.5
 # Times the effect of an outline 1 px further out or in that is allowed, for the rounding of masks to whole px.
 EDGES = 1.2
 
@@ -210,9 +214,11 @@ def _missing(subject: Subject, keys: Mapping[str, float], size: tuple[int, int])
     # Where a copy of the source has the same fault, the tracker has it, not the clip.
     copies = [floor.expected.visible != floor.found.visible for floor in subject.floors]
     stray = widened(np.any(copies, axis=0).astype(float)) > 0 if copies else np.zeros(len(pair), bool)
-    instead = _instead(subject, 0.0)
-    one = (one & ~subject.in_place) | (subject.gone & pair.expected.visible & ~instead)
-    judged = subject.shown & (~stray | subject.gone)
+    instead, gone = _instead(subject, 0.0), subject.gone & (pair.region < RESTYLED)
+    one = (one & ~subject.in_place) | (gone & pair.expected.visible & ~instead)
+    followed = subject.floor([copy.region for copy in subject.floors], "higher")
+    stray |= widened((followed < FOLLOWED).astype(float)) > 0
+    judged = subject.shown & (~stray | gone)
     words = "it is missing, or there when the source has none,"
     floor = np.any(copies, axis=0).astype(float) if copies else np.full(len(pair), np.nan)
     return [frame_rule("missing", subject, keys, one, judged, one.astype(float), floor, "", False, words)]
@@ -275,7 +281,7 @@ def _overlap(
     limit: np.ndarray,
     words: str,
 ) -> Finding:
-    strays = widened((floor < limit).astype(float)) > 0
+    strays = widened((2 * floor - 1 < limit).astype(float)) > 0  # twice the tracker's own error would miss the limit
     # Where the pictures show the object in its place, it is the tracker that left it.
     judged = subject.shown & ~subject.unsure & ~subject.gone & ~strays & ~(subject.in_place & (values < limit))
     return frame_rule(name, subject, keys, values < limit, judged, values, floor, "", True, words)
