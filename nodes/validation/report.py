@@ -42,6 +42,7 @@ def build(
     coverage: float = 0.0,
     undecided: str | None = None,
     warnings: Sequence[str] = (),
+    believed: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The whole report.
 
@@ -58,6 +59,7 @@ def build(
         not_judged: {start, stop, why}, half-open.
         coverage: share of the frames with the object that were judged.
         undecided: why nothing can be said; the verdict is then that, unless a rule failed all the same.
+        believed: bool [T], the frames on which J is the object's and not a stray tracker's; the score is their mean.
     """
     failed = any(finding.verdict == FAILED for finding in findings)
     passed = not failed and undecided is None and any(finding.verdict == PASSED for finding in findings)
@@ -68,7 +70,8 @@ def build(
     values = scores[np.isfinite(scores)]
     bad = [cause for cause in causes if cause.name != "length" and cause.start < len(region)]
     frames = sorted({t for cause in bad for t in range(cause.start, min(cause.stop, len(region)))})
-    score = rounded(float(values.mean())) if len(values) else None
+    trusted = values if believed is None else scores[np.isfinite(scores) & believed]
+    score = rounded(float(trusted.mean())) if len(trusted) else None
     report = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,

@@ -296,6 +296,8 @@ class _Judged:
                 f"only {coverage:.0%} of the frames with {self.label!r} could be judged ({lowest:.0%} are needed): on "
                 "the others the tracker loses it even in the source itself, or isn't sure"
             )
+        floor = main.floor([copy.region for copy in main.floors], "higher")
+        stray = (floor < FOLLOWED) | (main.in_place & (main.pair.region < FOLLOWED))
         reasons = [
             *self.reasons,
             (main.unsure & ~main.skip, "a tracker isn't sure of what it shows"),
@@ -323,6 +325,7 @@ class _Judged:
             coverage,
             undecided,
             warnings,
+            ~stray,
         )
 
     def _lags(self, pictures: Pictures | None) -> tuple[list[Lag], np.ndarray]:
