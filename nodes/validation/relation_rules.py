@@ -94,9 +94,9 @@ def event_rules(
 
 
 def is_another_airtime(flight: Mapping[str, Any], limit: float, subject: Subject) -> bool:
-    """Longer or shorter by more than `limit` percent, and by more than one frame at either end could make it."""
+    """Longer or shorter by more than `limit` percent, and by more than an event of a harmless copy may be off."""
     frames = (flight["generated_stop"] - flight["generated_start"]) - (flight["stop"] - flight["start"])
-    return flight["percent"] is not None and abs(flight["percent"]) > limit and abs(frames) > 1
+    return flight["percent"] is not None and abs(flight["percent"]) > limit and abs(frames) > AROUND
 
 
 def _in_copies(event: Event, copies: Sequence[Sequence[Event]]) -> bool:

@@ -235,7 +235,7 @@ def _instead(subject: Subject, limit: float) -> np.ndarray:
     alike = outline_likeness(pair.expected, pair.found)
     floor = subject.floor([outline_likeness(copy.expected, copy.found) for copy in subject.floors], "higher")
     with np.errstate(invalid="ignore"):
-        other = (alike < limit) & ~(floor < (1 + limit) / 2)
+        other = (alike < limit) & ~(floor < (1 + limit) / 2) & (pair.region < RESTYLED)
     misses = (subject.gone & pair.found.visible) | (other & ~subject.seen)
     enough = np.zeros(len(subject), bool)
     for start, stop in ranges(misses | subject.gone, bridge=3):
