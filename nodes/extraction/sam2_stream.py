@@ -352,9 +352,9 @@ class SAM2Stream:
         # (tests/benchmarks/sam2_speed.py, tiny at 512 px), and cancel waits for less. A GPU wants them together.
         batches = [[reading] for reading in readings] if net.device.type == "cpu" else [readings]
         level, size = features.levels[-1], features.sizes[-1]
-        image = torch.cat(
-            [fuse_memories(net, level, features.positions, size, batch, *self._times()) for batch in batches]
-        )
+        fused = [fuse_memories(net, level, features.positions, size, batch, *self._times()) for batch in batches]
+        # A single one stays as it lies in memory: bfloat16 convolutions round by that.
+        image = fused[0] if len(fused) == 1 else torch.cat(fused)
         return _found(
             net._forward_sam_heads(
                 backbone_features=image,
