@@ -55,7 +55,8 @@ def info(comfyui: Server) -> dict:
 
 def test_pack_is_imported(comfyui: Server) -> None:
     lines = [line for line in comfyui.log.splitlines() if PACK_NAME in line]
-    assert lines and not any("FAILED" in line or "Error" in line for line in lines), lines
+    # Other words for errors stand in the log as well, of tests before this one that ask for what can't be done.
+    assert lines and not any("IMPORT FAILED" in line or "Cannot import" in line for line in lines), lines
 
 
 def test_every_node_is_there_and_no_other(info: dict) -> None:
