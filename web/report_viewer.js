@@ -7,6 +7,7 @@ import { STYLE } from "./report_style.js";
 const MARKS = { passed: "✓", failed: "✗", "could not judge": "?", "not judged": "–" };
 const FIRST_MEASURES = ["region", "boundary"];
 const NAMES = { region: "region J", boundary: "boundary F", pose_oks: "pose OKS" };
+const MARGIN = "How sure this is: so many times the tracker's own error lies between value and limit.";
 const KEPT_RECORDS = 48;
 const KEYS = "← → step, Shift 10 frames, N / P next and previous failing frame, Home / End";
 
@@ -318,9 +319,10 @@ class Viewer {
       rule.worst_frames.forEach((frame) => worst.append(this.link(frame), " "));
       const verdict = make("span", { class: "verdict", "data-verdict": rule.verdict }, `${MARKS[rule.verdict] ?? ""} ${rule.verdict}`);
       const numbers = [rule.value, rule.limit, rule.floor].map((value) => make("td", { class: "number", title: rule.unit }, withUnit(value, rule.unit)));
-      return make("tr", {}, make("td", {}, verdict), make("td", {}, rule.text), ...numbers, worst);
+      const sure = make("td", { class: "number", title: MARGIN }, withUnit(rule.margin, "x"));
+      return make("tr", {}, make("td", {}, verdict), make("td", {}, rule.text), ...numbers, sure, worst);
     });
-    const heads = ["verdict", "rule", "value", "limit", "floor", "worst frames"].map((text) => make("th", { scope: "col" }, text));
+    const heads = ["verdict", "rule", "value", "limit", "floor", "margin", "worst frames"].map((text) => make("th", { scope: "col" }, text));
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
     const scroll = make("div", { class: "scroll" }, table);
     return make("section", { "aria-label": "Rules" }, make("h3", {}, "Rules"), rows.length ? scroll : make("p", {}, "No rule was judged."));

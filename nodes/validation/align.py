@@ -164,3 +164,11 @@ def _resampled(image: np.ndarray, size: tuple[int, int], crop: Crop | None, bord
     a, d = scale_x / shrunk[0], scale_y / shrunk[1]
     matrix = np.array([[a, 0, a / 2 - x1 * scale_x - 0.5], [0, d, d / 2 - y1 * scale_y - 0.5]])
     return cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def comparison_size(source: Track, crop: Crop | None) -> tuple[int, int]:
+    """(h, w) at which masks are compared: that of the source's masks, inside the crop."""
+    if crop is None:
+        return source.mask_size
+    scale_y, scale_x = (mask / clip for mask, clip in zip(source.mask_size, source.clip_size, strict=True))
+    return max(1, round((crop[3] - crop[1]) * scale_y)), max(1, round((crop[2] - crop[0]) * scale_x))

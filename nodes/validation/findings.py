@@ -10,6 +10,8 @@ import numpy as np
 
 PASSED, FAILED, NOT_JUDGED = "passed", "failed", "not judged"
 WORST_FRAMES = 5
+# A margin that is larger says no more.
+MOST_MARGIN = 1000.0
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Finding:
         failing: bool [T], the frames that miss the limit.
         judged: bool [T], the frames that were judged.
         worst: the frames that miss it most, worst first.
-        margin: by how many times the uncertainty the value lies beyond (failed) or within (passed) the limit.
+        margin: how sure the verdict is, see `margin`; None where it can't be told.
     """
 
     name: str
@@ -56,6 +58,19 @@ class Finding:
             "ranges": [list(part) for part in ranges(self.failing)],
             "worst_frames": self.worst,
         }
+
+
+def margin(distance: float, spread: float | None) -> float | None:
+    """How sure a verdict is: how many times the floor's spread the value is beyond (failed) or within (passed) its limit.
+
+    Below 1 the tracker's own error could turn the verdict round. Times have no floor: they are known to one frame, and
+    that is their spread. None where a rule has no floor or only counts frames: missing, swapped, contact, length, pose.
+
+    Args:
+        distance: of the value from the limit, 0 or less where the value alone wouldn't decide.
+        spread: what a harmless copy of the source gets where the truth is known, in the same unit; at least 0.001.
+    """
+    return None if spread is None else min(max(distance, 0.0) / max(spread, 1e-3), MOST_MARGIN)
 
 
 def ranges(failing: np.ndarray, bridge: int = 1) -> list[tuple[int, int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from ..media.pose import Poses
+    from ..media.track import Track
+    from .align import Crop
 
 # COCO's sigmas of the 17 body keypoints, in its order (cocodataset.org/#keypoints-eval; pycocotools computeOks).
 SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
@@ -58,6 +61,35 @@ def from_poses(poses: Poses, frames: int) -> np.ndarray:
     keypoints[:have] = poses.keypoints[:have]
     keypoints[..., 2] = np.nan_to_num(keypoints[..., 2], nan=0.0)
     return keypoints
+
+
+def placed_poses(
+    poses: tuple[Poses, Poses] | None,
+    source: Track,
+    crop: Crop | None,
+    frames: Sequence[int | None] | None,
+    size: tuple[int, int],
+    total: int,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both poses in the generated clip's picture and timeline, float64 [T, 133, 3]."""
+    if poses is None:
+        return None
+    own, other = poses
+    x1, y1, x2, y2 = crop or (0, 0, source.clip_size[1], source.clip_size[0])
+    to_source = source.clip_size[1] / own.size[1], source.clip_size[0] / own.size[0]
+    keypoints = from_poses(own, len(source))
+    keypoints[..., 0] = (keypoints[..., 0] * to_source[0] - x1) * size[1] / (x2 - x1)
+    keypoints[..., 1] = (keypoints[..., 1] * to_source[1] - y1) * size[0] / (y2 - y1)
+    shown = range(len(source)) if frames is None else frames
+    placed = np.full((len(shown), *keypoints.shape[1:]), np.nan)
+    placed[..., 2] = 0
+    for t, frame in enumerate(shown):
+        if frame is not None:
+            placed[t] = keypoints[frame]
+    generated = from_poses(other, max(total, 1))
+    generated[..., 0] *= size[1] / other.size[1]
+    generated[..., 1] *= size[0] / other.size[0]
+    return placed, generated
 
 
 def nearest_limb(keypoints: np.ndarray, x: float, y: float) -> str | None:

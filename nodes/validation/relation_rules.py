@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .contact import Event, airtime_errors, pair_events
-from .findings import FAILED, NOT_JUDGED, PASSED, Finding
+from .findings import FAILED, NOT_JUDGED, PASSED, Finding, margin
+from .judging import frame_rule
 from .measure import Subject
 from .profile import Profile
-from .rules import frame_rule
 
 # Two frames to each side of an event must be judged for it to be one.
 AROUND = 2
@@ -23,12 +23,14 @@ def event_rules(
     source: Sequence[Event],
     generated: Sequence[Event],
     copies: Sequence[Sequence[Event]],
+    rate: float,
 ) -> list[Finding]:
     """Take-offs and landings on time, and as long in the air.
 
     Args:
         source, generated, copies: the events of the source's track, of the generated clip and of the floor's tracks.
             An event that the copies don't have at its time is the tracker's, and is not judged.
+        rate: frames per second.
     """
     findings = []
     known = [event for event in source if _in_copies(event, copies)]
@@ -62,6 +64,7 @@ def event_rules(
                 frames,
                 judged,
                 [pair["generated_frame"] for pair in late],
+                None if worst is None else margin((worst - limit) * (1 if late else -1), 1000 / rate),
             )
         )
     limit = profile.limit("airtime")

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from .findings import FAILED, NOT_JUDGED, PASSED, Finding, in_words, longest_run, ranges, worst_frames
+from .findings import FAILED, NOT_JUDGED, PASSED, Finding, in_words, margin, ranges, worst_frames
+from .judging import ENOUGH, frame_rule, not_judged, steady_rule
 from .measure import Subject, widened
 from .motion import Lag
 from .profile import Profile
-from .shape import edge_jaccard, outline_likeness, steadied
+from .shape import edge_jaccard, outline_likeness
 
-# Half-width of the window whose median tells a steady displacement from a wobble, frames; and how many frames in a row
-# such a window must miss the limit.
-WINDOW, LONG = 6, 10
-# Share of the frames with an object that a rule must have judged to say that they pass.
-ENOUGH = 0.25
 # Frames of a contact change by which source and clip may differ: the edge of a mask decides on which it falls.
 EDGE_OF_CONTACT = 1
 # Frames from which something else in an object's place is another object, and not the object missing for a moment.
@@ -46,166 +41,6 @@ def object_rules(subject: Subject, profile: Profile, size: tuple[int, int]) -> l
     return [
         finding for rule, make in makers.items() if (keys := profile.get(rule)) for finding in make(subject, keys, size)
     ]
-
-
-def frame_rule(
-    name: str,
-    subject: Subject,
-    keys: Mapping[str, float],
-    misses: np.ndarray,
-    judged: np.ndarray,
-    values: np.ndarray,
-    floor: np.ndarray,
-    unit: str,
-    higher: bool,
-    words: str,
-) -> Finding:
-    """A rule of which a share of the frames, or so many in a row, may miss the limit.
-
-    Args:
-        misses, judged: bool [T]; a frame that isn't judged doesn't miss.
-        values, floor: float64 [T], what was measured and what the tracker gets on the source itself.
-        higher: larger values are better.
-        words: "the masks overlap by less than 0.60".
-    """
-    misses = misses & judged
-    count, failed = int(judged.sum()), int(misses.sum())
-    run = longest_run(misses)
-    too_many = failed > keys.get("share", 0.0) * count
-    too_long = run[1] - run[0] > keys["run"]
-    failing = failed > max(keys.get("share", 0.0) * count, keys["run"]) or too_long
-    verdict = (
-        FAILED if failing else PASSED if count >= ENOUGH * max(int(subject.shown.sum()), 1) and count else NOT_JUDGED
-    )
-    sign = 1 if higher else -1
-    value = None
-    if count:
-        inside = values[judged & np.isfinite(values)]
-        if len(inside):
-            value = sign * float(np.quantile(sign * inside, keys.get("share", 0.0)))
-        if too_long and not too_many:
-            part = values[run[0] : run[1]]
-            value = sign * float(np.nanmax(sign * part)) if np.isfinite(part).any() else value
-    known = floor[judged & np.isfinite(floor)]
-    text = f"{subject.label}: {words} on {failed} of {count} judged frames"
-    if failing:
-        text += f" ({in_words(ranges(misses))})"
-    elif verdict == NOT_JUDGED:
-        text = f"{subject.label}: only {count} of {int(subject.shown.sum())} frames could be judged"
-    return Finding(
-        name,
-        subject.label,
-        verdict,
-        text,
-        value,
-        keys.get("limit"),
-        unit,
-        float(sign * np.quantile(sign * known, keys.get("share", 0.0))) if len(known) else None,
-        misses if failing else np.zeros(len(misses), bool),
-        judged,
-        worst_frames(-sign * values, misses),
-    )
-
-
-def steady_rule(
-    name: str,
-    subject: Subject,
-    limit: np.ndarray,
-    values: Sequence[np.ndarray],
-    controls: Sequence[np.ndarray],
-    usable: np.ndarray,
-    unit: str,
-    scale: np.ndarray,
-    words: str,
-) -> Finding:
-    """A rule about what stays off over many frames: the median, over the clip and over windows of it.
-
-    A single frame of a track is noisy, its median isn't: what the same median says of a harmless copy is how far it
-    may be trusted.
-
-    Args:
-        limit: float64 [T], in `unit`.
-        values, controls: one or two signed series, float64 [T]; two are a vector.
-        usable: bool [T].
-        scale: float64 [T]: what the series are multiplied by to be in `unit`.
-    """
-    total = int(subject.shown.sum())
-    count = int(usable.sum())
-    if count < min(3, max(total, 1)):
-        return _not_judged(name, subject, limit, unit, f"only {count} of {total} frames could be judged")
-    within = [np.where(usable, value * scale, np.nan) for value in values]
-    copies = [np.where(usable, control * scale, np.nan) for control in controls]
-    whole, whole_floor = (_length([np.nanmedian(part) for part in parts]) for parts in (within, copies))
-    moving, moving_floor = (_length([steadied(part, WINDOW) for part in parts]) for parts in (within, copies))
-    typical = float(np.median(limit[usable]))
-    local_floor = max(whole_floor, float(np.nanquantile(moving_floor[usable], 0.95)))
-    off = usable & (moving > limit + local_floor)
-    run = longest_run(off)
-    misses_whole = whole > typical + whole_floor
-    misses_part = run[1] - run[0] >= LONG
-    failing = usable & (moving > limit / 2) if misses_whole else off
-    value, floor = (whole, whole_floor)
-    if misses_part and not misses_whole:
-        value, floor = float(np.nanmax(moving[run[0] : run[1]])), local_floor
-    if misses_whole or misses_part:
-        verdict, margin = FAILED, (value - typical) / max(floor, 1e-3)
-        text = (
-            f"{words} by {value:.2g}{_spaced(unit)} over {in_words(ranges(failing, bridge=3))} ({typical:.2g} allowed)"
-        )
-    elif whole_floor > typical or whole > typical:
-        return _not_judged(
-            name,
-            subject,
-            limit,
-            unit,
-            f"{words} by {whole:.2g}{_spaced(unit)}, but the tracker itself is off by {whole_floor:.2g} on the source",
-            whole,
-            whole_floor,
-        )
-    elif count < ENOUGH * total:
-        return _not_judged(name, subject, limit, unit, f"only {count} of {total} frames could be judged", whole, floor)
-    else:
-        verdict, margin = PASSED, (typical - value) / max(floor, 1e-3)
-        text = f"steadily off by {value:.2g}{_spaced(unit)} at most ({typical:.2g} allowed)"
-        failing = np.zeros(len(subject), bool)
-    return Finding(
-        name,
-        subject.label,
-        verdict,
-        f"{subject.label}: {text}",
-        value,
-        round(typical, 4),
-        unit,
-        floor,
-        failing,
-        usable,
-        worst_frames(moving, failing),
-        min(margin, 1000.0),
-    )
-
-
-def _spaced(unit: str) -> str:
-    return f" {unit}" if unit else ""
-
-
-def _length(parts: Sequence[Any]) -> Any:
-    return np.abs(parts[0]) if len(parts) == 1 else np.hypot(parts[0], parts[1])
-
-
-def _not_judged(
-    name: str,
-    subject: Subject,
-    limit: Any,
-    unit: str,
-    text: str,
-    value: float | None = None,
-    floor: float | None = None,
-) -> Finding:
-    nothing = np.zeros(len(subject), bool)
-    typical = float(np.median(limit)) if np.size(limit) else None
-    return Finding(
-        name, subject.label, NOT_JUDGED, f"{subject.label}: {text}", value, typical, unit, floor, nothing, nothing
-    )
 
 
 def _missing(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
@@ -284,7 +119,7 @@ def _overlap(
     strays = widened((2 * floor - 1 < limit).astype(float)) > 0  # twice the tracker's own error would miss the limit
     # Where the pictures show the object in its place, it is the tracker that left it.
     judged = subject.shown & ~subject.unsure & ~subject.gone & ~strays & ~(subject.in_place & (values < limit))
-    return frame_rule(name, subject, keys, values < limit, judged, values, floor, "", True, words)
+    return frame_rule(name, subject, keys, values < limit, judged, values, floor, "", True, words, limit)
 
 
 def _offset(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
@@ -385,6 +220,7 @@ def _single(
         unit,
         False,
         f"{words} {typical:.2g} {unit}",
+        limit,
     )
 
 
@@ -410,16 +246,18 @@ def _flicker(subject: Subject, keys: Mapping[str, float], size: tuple[int, int])
     judged = subject.shown & ~subject.unsure & ~subject.seen & np.isfinite(source) & np.isfinite(generated)
     if judged.sum() < ENOUGH * max(int(subject.shown.sum()), 1):
         text = "the pictures show the object itself; its mask says nothing more"
-        return [_not_judged("flicker", subject, keys["limit"], "", text)]
+        return [not_judged("flicker", subject, keys["limit"], "", text)]
     excess = generated - source
     value = float(excess[judged].mean())
     failed = value > keys["limit"]
+    spread = float(source[judged].mean())
     failing = judged & (excess > keys["limit"]) if failed else np.zeros(len(subject), bool)
     text = f"{subject.label}: the mask flickers by {value:.2f} more than the source's ({keys['limit']:.2f} allowed)"
     return [
         Finding(
             "flicker", subject.label, FAILED if failed else PASSED, text, value, keys["limit"], "",
-            float(source[judged].mean()), failing, judged, worst_frames(excess, failing),
+            spread, failing, judged, worst_frames(excess, failing),
+            margin((value - keys["limit"]) * (1 if failed else -1), spread),
         )
     ]  # fmt: skip
 
@@ -456,7 +294,7 @@ def timing_rule(found: Sequence[Lag], judged: np.ndarray, profile: Profile, rate
         verdict, text = PASSED, "on time"
     else:
         verdict, text = NOT_JUDGED, "nothing moves that could tell the time by"
-    margin = max((lag.explained for lag in misses), default=None)
+    distance = 0.0 if value is None else (value - limit) * (1 if misses else -1)
     return [
         Finding(
             "timing",
@@ -470,7 +308,7 @@ def timing_rule(found: Sequence[Lag], judged: np.ndarray, profile: Profile, rate
             failing,
             judged,
             [lag.start for lag in misses],
-            margin,
+            None if verdict == NOT_JUDGED else margin(distance, 1000 / rate),
         )
     ]
 

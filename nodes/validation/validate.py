@@ -13,7 +13,7 @@ from ..extraction.detection import PERSON, same_class
 from ..media.clip import Clip
 from ..media.track import Track
 from . import contact as contacts
-from .align import Crop, PlacedClip, place, require_same_picture
+from .align import Crop, PlacedClip, comparison_size, place, require_same_picture
 from .causes import name_causes
 from .findings import Finding
 from .follow import NothingToFollow, TrackFunction, follow
@@ -21,7 +21,7 @@ from .measure import Comparison, Subject, compare, residuals, unit_px, widened
 from .measures import object_measures
 from .motion import Lag, lag_of_frames, lags_by_object, path_costs
 from .pictures import Pictures, compare_pictures
-from .poses import from_poses, oks, pck
+from .poses import oks, pck, placed_poses
 from .profile import STANDARD, Profile
 from .relation_rules import event_rules, pose_rule
 from .report import build, parts
@@ -103,7 +103,7 @@ def validate(
     require_same_picture(source.clip_size, (generated.height, generated.width), crop)
 
     size = (generated.height, generated.width)
-    masks = _comparison_size(source, crop)
+    masks = comparison_size(source, crop)
     expected = place(source, masks, crop, frames, size)
     labels = [label, *(other for other in source.labels if other != label)]
     original = _about(source.source or footage.name, len(source), source.clip_size, source.rate)
@@ -159,7 +159,7 @@ def validate(
         profile,
         followed.prompted_frame,
         padding,
-        _placed_poses(poses, source, crop, frames, size, len(found)),
+        placed_poses(poses, source, crop, frames, size, len(found)),
         pictures,
     )
     return Judgement(
@@ -388,7 +388,7 @@ class _Judged:
             contacts.events(states, clock) for states, clock in zip(main.contact[:2], clocks, strict=True)
         )
         copies = [contacts.events(states, clocks[0]) for states in main.contact[2]]
-        findings = event_rules(main, self.profile, source, generated, copies)
+        findings = event_rules(main, self.profile, source, generated, copies, self.rate)
         told = {
             "source": [event.to_dict() for event in source],
             "generated": [event.to_dict() for event in generated],
@@ -433,43 +433,6 @@ def _unsure(track: Track, label: str, total: int) -> np.ndarray:
 def _clock(track: Track, total: int) -> list[float]:
     start = track.time(0)
     return [float(track.time(t) - start) for t in range(total)]
-
-
-def _placed_poses(
-    poses: tuple[Poses, Poses] | None,
-    source: Track,
-    crop: Crop | None,
-    frames: Sequence[int | None] | None,
-    size: tuple[int, int],
-    total: int,
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both poses in the generated clip's picture and timeline, float64 [T, 133, 3]."""
-    if poses is None:
-        return None
-    own, other = poses
-    x1, y1, x2, y2 = crop or (0, 0, source.clip_size[1], source.clip_size[0])
-    to_source = source.clip_size[1] / own.size[1], source.clip_size[0] / own.size[0]
-    keypoints = from_poses(own, len(source))
-    keypoints[..., 0] = (keypoints[..., 0] * to_source[0] - x1) * size[1] / (x2 - x1)
-    keypoints[..., 1] = (keypoints[..., 1] * to_source[1] - y1) * size[0] / (y2 - y1)
-    shown = range(len(source)) if frames is None else frames
-    placed = np.full((len(shown), *keypoints.shape[1:]), np.nan)
-    placed[..., 2] = 0
-    for t, frame in enumerate(shown):
-        if frame is not None:
-            placed[t] = keypoints[frame]
-    generated = from_poses(other, max(total, 1))
-    generated[..., 0] *= size[1] / other.size[1]
-    generated[..., 1] *= size[0] / other.size[0]
-    return placed, generated
-
-
-def _comparison_size(source: Track, crop: Crop | None) -> tuple[int, int]:
-    """(h, w) at which masks are compared: that of the source's masks, inside the crop."""
-    if crop is None:
-        return source.mask_size
-    scale_y, scale_x = (mask / clip for mask, clip in zip(source.mask_size, source.clip_size, strict=True))
-    return max(1, round((crop[3] - crop[1]) * scale_y)), max(1, round((crop[2] - crop[0]) * scale_x))
 
 
 def _about(name: str, frames: int, size: tuple[int, int], rate: Fraction) -> dict[str, Any]:
