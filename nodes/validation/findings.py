@@ -61,8 +61,9 @@ class Finding:
 
 
 def margin(distance: float, spread: float | None) -> float | None:
-    """How sure a verdict is: how many times the floor's spread the value is beyond (failed) or within (passed) its limit.
+    """How sure a verdict is: how many times the floor's spread the value lies beyond, or within, its limit.
 
+    Beyond where the rule failed, within where it passed.
     Below 1 the tracker's own error could turn the verdict round. Times have no floor: they are known to one frame, and
     that is their spread. None where a rule has no floor or only counts frames: missing, swapped, contact, length, pose.
 

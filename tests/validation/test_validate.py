@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from clips_of_colour import COLOURS, FRAMES, SIZE, SOURCE, ColourTracker, box, clip_of, ride, track_of
 from physics_preserver.nodes.media.folder import write_json
+from physics_preserver.nodes.media.track import Track
 from physics_preserver.nodes.validation import report as reports
 from physics_preserver.nodes.validation.align import AspectMismatch, PlacedClip, place, refit
 from physics_preserver.nodes.validation.profile import load_profile, parse_profile
@@ -117,6 +118,8 @@ def test_a_late_clip_is_called_late_and_nothing_else(late):
     assert cause["name"] == ("late" if late > 0 else "early") and cause["of"] == "clip"
     assert f"{abs(late)} frames ({abs(late) * 1000 / 24:.0f} ms)" in cause["text"]
     assert cause["stop"] - cause["start"] >= 54
+    ms = 1000 / 24
+    assert rule(report, "timing", "clip")["margin"] == pytest.approx((abs(late) * ms - 25) / ms, abs=0.01)
 
 
 def test_contact_that_is_gone_is_named_with_its_frames():
@@ -194,6 +197,26 @@ def test_where_the_tracker_strays_on_the_source_itself_nothing_fails():
     assert any("strays" in part["why"] and part["stop"] == 41 for part in report["not_judged"])
     fine = judge_tracks(track_of(SOURCE), strayed, [track_of(SOURCE)], "board", prompted=0)
     assert fine["verdict"] == "failed", "a tracker that doesn't stray on the source is believed"
+
+
+def moved_board(by: int) -> Track:
+    return track_of([ride(t, board_shift=by) for t in range(FRAMES)])
+
+
+def test_the_margin_is_counted_in_what_the_tracker_gets_wrong_itself():
+    rules = "[region]\nlimit = 0.8\nedge = 0\nshare = 0\nrun = 0\n[contact]\nrun = 2"
+    profile = parse_profile(rules, "overlap")
+    # A 30 px board moved by s px overlaps by (30 - s) / (30 + s).
+    report = judge_tracks(track_of(SOURCE), moved_board(10), [moved_board(1)], "board", profile, prompted=0)
+    assert rule(report, "region")["verdict"] == "failed"
+    assert rule(report, "region")["margin"] == pytest.approx((0.8 - 20 / 40) / (1 - 29 / 31), abs=0.01)
+    assert rule(report, "region", "person")["margin"] == pytest.approx(200), "exact: the least spread is 0.001"
+    near = judge_tracks(track_of(SOURCE), moved_board(3), [moved_board(1)], "board", profile, prompted=0)
+    assert rule(near, "region")["verdict"] == "passed"
+    assert rule(near, "region")["margin"] == pytest.approx((27 / 33 - 0.8) / (1 - 29 / 31), abs=0.01)
+    assert rule(report, "contact")["margin"] is None, "it only counts frames"
+    nothing = judge_tracks(track_of(SOURCE), moved_board(10), [], "board", profile, prompted=0)
+    assert rule(nothing, "region")["margin"] is None, "no copies, no floor"
 
 
 def test_scores_that_are_no_numbers_are_not_judged():
