@@ -11,12 +11,15 @@ from .motion import EXPLAINED, MOST_LAG, SHORTEST, Lag, cheapest_path
 from .pictures import BACKGROUND, Pictures, Sight
 from .shape import Shapes
 
-# An object's edges are found when they agree so much, and so much better than anywhere else.
+# An object's edges are found when they agree so much, and so much better than anywhere else; or when they agree less,
+# as those of somebody in other clothes do, but so many times as much as anywhere else.
 FOUND, CLEARER = 0.35, 0.10
+FAINT, FAINT_CLEARER, TIMES_CLEARER = 0.25, 0.12, 1.8
 # They say that it is the same thing when they agree so much; that it isn't there when they agree by less than this
 # share of what they do in the clip as a whole. What is left is the background that a source's mask holds.
 SAME, GONE_SHARE = 0.5, 0.5
-# What an estimate is off by for every bit of disagreement, px, percent and degrees.
+# What an estimate is off by for every bit of disagreement, px, percent and degrees; more below HALF of agreement.
+HALF = 0.5
 SOFTNESS = {"x": 0.4, "y": 0.4, "scale": 0.8, "angle": 0.8}
 # Likeness by which a lag of one frame must show on a harmless copy for the time to be told from it.
 TELLING = 0.006
@@ -48,7 +51,9 @@ def cut(pictures: Pictures, total: int) -> Pictures:
 def sure(sight: Sight) -> np.ndarray:
     """bool [T]: the object's edges were found, at one place."""
     with np.errstate(invalid="ignore"):
-        return np.asarray((sight.like >= FOUND) & (sight.like - sight.second >= CLEARER) & np.isfinite(sight.x))
+        clear = (sight.like >= FOUND) & (sight.like - sight.second >= CLEARER)
+        faint = (sight.like >= FAINT) & (sight.like - sight.second >= FAINT_CLEARER)
+        return np.asarray((clear | (faint & (sight.like >= TIMES_CLEARER * sight.second))) & np.isfinite(sight.x))
 
 
 def nearest(values: np.ndarray) -> np.ndarray:
@@ -69,7 +74,9 @@ def picture_residuals(sight: Sight, control: Sight) -> dict[str, Residual]:
     for name, softness in SOFTNESS.items():
         value = np.where(seen, getattr(sight, name), np.nan)
         copy = nearest(np.where(sure(control), getattr(control, name), np.nan))
-        error = np.where(np.isfinite(copy), np.abs(copy), np.inf) + softness * (1 - np.clip(sight.like, 0, 1))
+        like = np.clip(sight.like, 0.05, 1)
+        error = np.where(np.isfinite(copy), np.abs(copy), np.inf)
+        error += softness * (1 - like) * np.maximum(1, (HALF / like) ** 4)
         found[name] = Residual(value, copy, widened(np.nan_to_num(error, nan=np.inf), 1))
     return found
 
