@@ -33,6 +33,7 @@ const CAUSES = {
   "contact lost": [GREEN, "plain"],
   "contact added": [GREEN, "dots"],
   pose: [SKY, "plain"],
+  "other limb": [SKY, "rising"],
 };
 // Lines are told apart by their dashes as well as by their colour: [light theme, dark theme, dashes, width].
 const LINES = [

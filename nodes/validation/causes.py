@@ -11,6 +11,7 @@ import numpy as np
 from .findings import FAILED, Finding, in_words, ranges
 from .measure import Comparison, Residual, Subject, residuals
 from .motion import Lag, lag_of_frames
+from .poses import limb_words
 from .profile import Profile
 from .rules import object_rules
 from .shape import Shapes
@@ -61,7 +62,7 @@ def name_causes(
             on_time = without_lag(subject, own_lags)
             names = {finding.name for finding in own}
             own = [f for f in object_rules(on_time, profile, size) if f.verdict == FAILED and f.name in names] + [
-                f for f in own if f.name in ("swapped", "pose", "flicker", "airtime", "events")
+                f for f in own if f.name in ("swapped", "pose", "flicker", "limb", "airtime", "events")
             ]
         causes += _of_object(on_time, own, own_lags)
         if own_lags and profile.get("airtime") and not any(finding.name == "airtime" for finding in own):
@@ -142,6 +143,11 @@ def _of_object(subject: Subject, failed: Sequence[Finding], late: Sequence[Lag])
         causes += [shift for shift in shifts if not _follows_from_scale(subject, shift, scaled)]
     if "contact" in by_name:
         causes += _contact(subject, by_name["contact"])
+    if "limb" in by_name and subject.limbs is not None:
+        finding = by_name["limb"]
+        for start, stop in _largest(ranges(finding.failing, BRIDGE)):
+            text = f"{label}: {limb_words(subject.limbs, finding.failing, start, stop)}"
+            causes.append(Cause("other limb", label, start, stop, (start + stop) // 2, text))
     if "airtime" in by_name:
         finding = by_name["airtime"]
         for start, stop in ranges(finding.failing):

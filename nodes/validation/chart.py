@@ -37,6 +37,7 @@ CAUSES = {
     "contact lost": (GREEN, ""),
     "contact added": (GREEN, "...."),
     "pose": (SKY, ""),
+    "other limb": (SKY, "////"),
 }
 OTHER_CAUSE = (GREY, "xxxx")
 # Rows of causes: so many fit into the usual height, each one more makes the picture higher by so many px, and causes

@@ -10,6 +10,7 @@ import numpy as np
 from ..host import progress
 from ..media.track import Track
 from .boundary import packed_boundary_f, tolerance_px
+from .poses import Limbs
 from .region import packed_jaccard
 from .shape import Shapes, scale_percent, shapes, steadied, turn_deg
 
@@ -89,6 +90,7 @@ class Subject:
         contact: the states of `contact.contact_states` in source, generated clip and copies, where there is a person.
         residuals: "x", "y", "scale", "angle"; see `residuals`.
         flicker: of the source's and of the generated clip's mask, float64 [T] each; None without pictures.
+        limbs: the person's, nearest to it; None without poses.
         seen: bool [T]: the pictures show where the source's object is, in its place or not.
         in_place: bool [T]: the pictures show the source's object at its place, whatever the tracker says.
         gone: bool [T]: they show nothing like it, neither there nor where the tracker is.
@@ -109,6 +111,7 @@ class Subject:
     seen: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     gone: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    limbs: Limbs | None = None
     late_in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:

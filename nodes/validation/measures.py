@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .between import offset_errors
 from .measure import Comparison, Subject
 from .motion import acceleration_error, velocity_error
 from .profile import Profile
@@ -14,13 +15,18 @@ from .report import listed
 
 
 def object_measures(
-    subject: Subject, profile: Profile, rate: float, pose: Mapping[str, np.ndarray] | None = None
+    subject: Subject,
+    profile: Profile,
+    rate: float,
+    pose: Mapping[str, np.ndarray] | None = None,
+    person: Subject | None = None,
 ) -> dict[str, dict[str, Any]]:
     """{measure: {unit, better, limit, values, floor}} of one object; lists of T numbers, None where unknown.
 
     Args:
         rate: frames per second, of the velocities.
         pose: "pose_oks", "pose_pck" of the person, float64 [T].
+        person: the object's offset from this one is measured, where it is another.
     """
     percent = 100 / subject.unit_px
     steps = {
@@ -55,6 +61,10 @@ def object_measures(
             for state in (generated, *copies)
         ]
         found["contact"] = _entry("", "higher", None, same[0], subject.floor(same[1:], "higher"))
+    if person is not None and person is not subject:
+        off, copies = offset_errors(person, subject)
+        off, floor = (np.where(subject.skip, np.nan, one) for one in (off, subject.floor(copies, "lower")))
+        found["offset_from_person"] = _entry("heights", "lower", None, off, floor)
     if subject.flicker is not None:
         found["flicker"] = _entry("", "lower", None, subject.flicker[1], subject.flicker[0])
     for name, values in (pose or {}).items():

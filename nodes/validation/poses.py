@@ -1,11 +1,15 @@
-"""How well two poses of the same person agree: OKS and PCK, as COCO and the pose papers define them."""
+"""Two poses of the same person: how well they agree (OKS, PCK), and which limb is nearest to an object."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .findings import in_words
+from .shape import Shapes
 
 if TYPE_CHECKING:
     from ..media.pose import Poses
@@ -18,6 +22,8 @@ SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87,
 SEEN = 0.3
 # A pose with fewer keypoints that both clips show says nothing.
 FEWEST = 5
+# The body's keypoints with left and right exchanged.
+EXCHANGED = (0, *(k + 1 if k % 2 else k - 1 for k in range(1, 17)))
 # Keypoints of COCO-WholeBody by limb: 17 body, 6 feet, 68 face, 21 left and 21 right hand.
 LIMBS = {
     "left foot": (15, 17, 18, 19),
@@ -29,6 +35,21 @@ LIMBS = {
     "right knee": (14,),
     "hips": (11, 12),
 }
+
+
+@dataclass(frozen=True)
+class Limbs:
+    """Which limb is nearest to an object, in source and generated clip.
+
+    Attributes:
+        source, generated: object [T], a name of LIMBS, None where no limb is seen or the object isn't.
+        another: bool [T]: it is another one, clearly in both clips. comparable: bool [T]: this could be told.
+    """
+
+    source: np.ndarray
+    generated: np.ndarray
+    another: np.ndarray
+    comparable: np.ndarray
 
 
 def oks(source: np.ndarray, generated: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -92,15 +113,41 @@ def placed_poses(
     return placed, generated
 
 
-def nearest_limb(keypoints: np.ndarray, x: float, y: float) -> str | None:
-    """The limb whose seen keypoint is nearest to a place in px; keypoints float [133, 3]. None: none is seen."""
-    found = {}
-    for limb, members in LIMBS.items():
-        points = keypoints[[k for k in members if k < len(keypoints)]]
-        points = points[(points[:, 2] >= SEEN) & np.isfinite(points[:, 0])]
-        if len(points):
-            found[limb] = float(np.hypot(points[:, 0] - x, points[:, 1] - y).min())
-    return min(found, key=lambda limb: found[limb]) if found else None
+def limb_distances(keypoints: np.ndarray, shape: Shapes) -> np.ndarray:
+    """float64 [T, len(LIMBS)]: px from each limb's nearest seen keypoint to an object's rectangle; inf where unknown.
+
+    Inside the rectangle, where two limbs may stand, the one nearer to its centre has the smaller number, below 1.
+
+    Args:
+        keypoints: float64 [T, 133, 3], px and score; shape: the object.
+    """
+    with np.errstate(invalid="ignore"):
+        x, y = keypoints[..., 0] - shape.x[:, None], keypoints[..., 1] - shape.y[:, None]
+        turn = np.radians(np.nan_to_num(shape.angle))[:, None]
+        along, across = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
+        level = np.isnan(shape.angle)  # no long axis: the box
+        wide = np.where(level, shape.right - shape.left, shape.long)[:, None] / 2
+        high = np.where(level, shape.bottom - shape.top, shape.short)[:, None] / 2
+        outside = np.hypot(np.maximum(np.abs(along) - wide, 0), np.maximum(np.abs(across) - high, 0))
+        far = outside + np.hypot(x, y) / (np.hypot(x, y) + 1e6)
+        far = np.where((keypoints[..., 2] >= SEEN) & np.isfinite(far), far, np.inf)
+    return np.stack([far[:, list(members)].min(axis=1) for members in LIMBS.values()], axis=1)
+
+
+def seems_mirrored(source: np.ndarray, generated: np.ndarray) -> np.ndarray:
+    """bool [T]: the bodies agree better with left and right exchanged in one; arguments as `oks`."""
+    with np.errstate(invalid="ignore"):
+        own, other = (
+            _over_seen(source, body, -_apart(source, body)) for body in (generated, generated[:, list(EXCHANGED)])
+        )
+        return np.asarray(other > own)
+
+
+def limb_words(found: Limbs, failing: np.ndarray, start: int, stop: int) -> str:
+    """ "the left hand touches where the source's right foot does on frames 10-20": what most of these frames show."""
+    pairs = [(found.generated[t], found.source[t]) for t in range(start, stop) if failing[t]]
+    touching, instead = max(sorted(set(pairs)), key=pairs.count)
+    return f"the {touching} touches where the source's {instead} does on {in_words([(start, stop)])}"
 
 
 def _apart(source: np.ndarray, generated: np.ndarray) -> np.ndarray:

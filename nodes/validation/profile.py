@@ -37,6 +37,7 @@ RULES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "orientation": {"limit": (0.0, 90.0), "steady": (0.0, 90.0), "share": _SHARE, "run": _RUN},
     "timing": {"limit": (0.0, 100_000.0)},
     "contact": {"run": _RUN},
+    "limb": {"run": _RUN},
     "events": {"limit": (0.0, 100_000.0)},
     "airtime": {"limit": (0.0, 10_000.0)},
     "swapped": {"limit": (0.0, 1.0)},

@@ -43,6 +43,7 @@ def build(
     undecided: str | None = None,
     warnings: Sequence[str] = (),
     believed: np.ndarray | None = None,
+    relations: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The whole report.
 
@@ -60,6 +61,7 @@ def build(
         coverage: share of the frames with the object that were judged.
         undecided: why nothing can be said; the verdict is then that, unless a rule failed all the same.
         believed: bool [T], the frames on which J is the object's and not a stray tracker's; the score is their mean.
+        relations: see `between.relations`.
     """
     failed = any(finding.verdict == FAILED for finding in findings)
     passed = not failed and undecided is None and any(finding.verdict == PASSED for finding in findings)
@@ -90,6 +92,7 @@ def build(
         "coverage": round(coverage, 4),
         "measures": measures,
         "events": events,
+        "relations": relations,
         "source": source,
         "generated": generated,
         "source_tracker": trackers[0],

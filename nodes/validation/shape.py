@@ -53,13 +53,6 @@ class Shapes:
         """The first `stop` frames."""
         return Shapes(*(getattr(self, name)[:stop] for name in self.__dataclass_fields__))
 
-    def turned_by(self) -> np.ndarray:
-        """float64 [T]: the angle unwrapped over the frames that have one, for total rotation; nan elsewhere."""
-        whole = np.full(len(self.angle), np.nan)
-        known = np.isfinite(self.angle)
-        whole[known] = np.unwrap(self.angle[known], period=180)
-        return whole
-
 
 def shapes(track: Track, label: str) -> Shapes:
     """Shapes of one object, in px of the track's clip. Reads one frame's masks at a time.

@@ -14,6 +14,7 @@ from ..media.clip import Clip
 from ..media.track import Track
 from . import contact as contacts
 from .align import Crop, PlacedClip, comparison_size, place, require_same_picture
+from .between import limb_rule, limbs, relations
 from .causes import name_causes
 from .findings import Finding
 from .follow import NothingToFollow, TrackFunction, follow
@@ -282,6 +283,10 @@ class _Judged:
         events, event_findings = self._events(main)
         findings += event_findings
         pose = self._pose(poses)
+        person = next((one for one in self.subjects if one.label == self.person), None)
+        if poses is not None and person is not None and person is not main:
+            main.limbs = limbs(main, (poses[0][: self.total], poses[1][: self.total]))
+            findings += limb_rule(main, self.profile)
         if pose is not None:
             findings += pose_rule(self.subjects[self.labels.index(str(self.person))], self.profile, pose["pose_oks"])
         causes = name_causes(findings, self.subjects, late, self.profile, size, self.rate)
@@ -313,7 +318,7 @@ class _Judged:
             self.profile.to_dict(),
             {
                 subject.label: object_measures(
-                    subject, self.profile, self.rate, pose if subject.label == self.person else None
+                    subject, self.profile, self.rate, pose if subject is person else None, person
                 )
                 for subject in self.subjects
             },
@@ -326,6 +331,7 @@ class _Judged:
             undecided,
             warnings,
             ~stray,
+            relations(None if person is main else person, main),
         )
 
     def _lags(self, pictures: Pictures | None) -> tuple[list[Lag], np.ndarray]:

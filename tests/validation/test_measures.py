@@ -18,7 +18,7 @@ from physics_preserver.nodes.validation.contact import (
 from physics_preserver.nodes.validation.flicker import Flicker
 from physics_preserver.nodes.validation.motion import cheapest_path, delayed
 from physics_preserver.nodes.validation.pictures import find_object
-from physics_preserver.nodes.validation.poses import nearest_limb, oks, pck
+from physics_preserver.nodes.validation.poses import oks, pck
 from physics_preserver.nodes.validation.shape import outline_likeness, shapes
 from physics_preserver.nodes.validation.variants import recoloured, softened
 
@@ -107,16 +107,6 @@ def test_oks_is_cocos():
     generated[0, 5:, 2] = 0.1
     generated[0, 1, 2] = 0.1
     assert np.isnan(oks(source, generated, np.array([5000.0]))[0]), "four keypoints say nothing"
-
-
-def test_the_limb_at_a_place_is_the_nearest_that_is_seen():
-    keypoints = np.zeros((133, 3))
-    keypoints[:, :2] = np.nan
-    keypoints[15], keypoints[9] = (50, 90, 0.9), (20, 20, 0.9)
-    assert nearest_limb(keypoints, 55, 95) == "left foot" and nearest_limb(keypoints, 22, 25) == "left hand"
-    keypoints[15, 2] = 0.1
-    assert nearest_limb(keypoints, 55, 95) == "left hand"
-    assert nearest_limb(np.zeros((133, 3)), 0, 0) is None
 
 
 def test_a_mask_that_moves_with_its_picture_does_not_flicker():
