@@ -353,6 +353,7 @@ class Viewer {
       ["source", clip(report.source)],
       ["generated", clip(report.generated)],
       ["judged", report.coverage === null || report.coverage === undefined ? "" : `${(100 * report.coverage).toFixed(0)} % of the frames`],
+      ["turns over the clip", turnWords(report.rotation)],
       ["profile", report.profile?.name ?? ""],
       ["trackers", [report.source_tracker, report.tracker].filter(Boolean).join("; ")],
       ...report.not_judged.map(({ start, stop, why }) => [`not judged, ${stop - start > 1 ? `${start} to ${stop - 1}` : start}`, why]),
@@ -377,6 +378,14 @@ function nearest(frames, frame) {
   let best = null;
   for (const t of frames) if (best === null || Math.abs(t - frame) < Math.abs(best - frame)) best = t;
   return best;
+}
+
+/** How far the object's long axis turns from the first frame to the last; "" where that can't be told. */
+function turnWords(rotation) {
+  if ((rotation?.difference_deg ?? null) === null) return "";
+  const { source_deg: source, generated_deg: generated, floor_deg: floor } = rotation;
+  const words = `${short(source)} degrees in the source, ${short(generated)} in the generated clip`;
+  return floor === null ? words : `${words} (the tracker's own error: ${short(floor)})`;
 }
 
 const inWords = (name) => NAMES[name] ?? name.replace(/_(px|percent|deg|ms)$/, "").replaceAll("_", " ");

@@ -67,6 +67,7 @@ def document(
         _text(label): {_text(name): _series(measure, stride) for name, measure in of.items()}
         for label, of in report["measures"].items()
     }
+    shown["rotation"] = _cut((report.get("relations") or {}).get("rotation"), left_out, "rotation")
     if len(pictures) < total:
         left_out.append(f"pictures of {total - len(pictures)} of {total} frames, to keep this small")
     return {

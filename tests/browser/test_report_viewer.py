@@ -109,7 +109,7 @@ def test_page_opens_from_disk_and_asks_for_nothing(pages: dict[str, Any], scheme
     assert seen["said"] == [] and set(seen["asked"]) <= {"file", "data"}
     assert seen["images"] == 0 and seen["title"] == f"{NASTY}: failed"
     assert seen["verdict"] == "✗ failed" and seen["total"] == 72 and seen["rules"] == 6
-    assert sorted(seen["bands"]) == ["airtime", "contact added", "flicker", "late", "lost", "shifted"]
+    assert sorted(seen["bands"]) == ["airtime", "flicker", "late", "lost", "other limb", "shifted"]
     assert seen["drawn"] == [True, True, True] and not seen["clipped"]
 
 
