@@ -275,11 +275,17 @@ def test_control_fits_core_vace(comfyui: Server, scene: Scene, tracked: Graph) -
     assert set(np.unique(picture[mask > 127])) == {127}
 
 
-@pytest.mark.parametrize("name", ["yolox_huge.onnx", "../../yolox_huge.onnx"])
-def test_missing_model_says_where_it_goes_and_comes_from(comfyui: Server, scene: Scene, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("yolox_x.onnx", r"(?s)yolox_x\.onnx .*models/detection.*https://.*Apache-2\.0"),
+        ("../../yolox_huge.onnx", r"(?s)yolox_huge\.onnx .*models/detection.*known.*yolox_nano\.onnx.*models list"),
+    ],
+)
+def test_missing_model_says_where_it_goes_and_comes_from(comfyui: Server, scene: Scene, name: str, said: str) -> None:
     (comfyui.base / "yolox_huge.onnx").touch()
     detect = node("PP_DetectSubjects", clip=["1", 0], detector=name, object="skateboard", frames=8)
-    with pytest.raises(PromptError, match=r"(?s)yolox_huge\.onnx .*models/detection.*Apache-2\.0.*https://"):
+    with pytest.raises(PromptError, match=said):
         comfyui.run({"1": load("scene.mp4"), "2": detect, "3": text("2", 3)})
 
 
