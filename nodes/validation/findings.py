@@ -61,11 +61,11 @@ class Finding:
 
 
 def margin(distance: float, spread: float | None) -> float | None:
-    """How sure a verdict is: how many times the floor's spread the value lies beyond, or within, its limit.
+    """How sure a verdict is: how many times the floor's spread the value lies beyond (failed) or within its limit.
 
-    Beyond where the rule failed, within where it passed.
     Below 1 the tracker's own error could turn the verdict round. Times have no floor: they are known to one frame, and
-    that is their spread. None where a rule has no floor or only counts frames: missing, swapped, contact, length, pose.
+    that is their spread. None for rules without a floor (pose, airtime, length) and for those that only count frames
+    (missing, swapped, contact, limb).
 
     Args:
         distance: of the value from the limit, 0 or less where the value alone wouldn't decide.
@@ -91,7 +91,7 @@ def longest_run(failing: np.ndarray) -> tuple[int, int]:
 
 
 def rounded(value: float | None, digits: int = 4) -> float | None:
-    return None if value is None or not np.isfinite(value) else round(float(value), digits)
+    return None if value is None or not np.isfinite(value) else round(float(value), digits) + 0.0  # no -0.0
 
 
 def in_words(parts: Sequence[tuple[int, int]], most: int = 3) -> str:
