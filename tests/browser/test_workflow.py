@@ -29,6 +29,7 @@ def run(request: pytest.FixtureRequest) -> dict[str, Any]:
     if node is None or not Path(CHROMIUM).is_file() or not (HERE / "node_modules" / "playwright-core").is_dir():
         pytest.skip(f"needs node, Chromium at {CHROMIUM} (CHROMIUM names another) and `npm install` in tests/browser")
     comfyui: Server = request.getfixturevalue("comfyui")
+    (comfyui.input / "clip.mp4").unlink(missing_ok=True)  # another module's, for the same server
     write_clip(comfyui.input / "clip.mp4", Scene(480, 270, 24, exposures=2))
     shutil.copy(comfyui.input / "clip.mp4", comfyui.input / "generated.mp4")
     SHOTS.mkdir(parents=True, exist_ok=True)
