@@ -194,14 +194,32 @@ def unpack(packed: np.ndarray, width: int) -> np.ndarray:
     return np.unpackbits(packed, axis=-1, count=width, bitorder="little").view(bool)
 
 
+def occupied(packed: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Rows top..bottom and bytes first..last (ends exclusive) that hold all of a packed mask, uint8 [h, ceil(w / 8)].
+
+    None where the mask is empty.
+    """
+    flat = np.ascontiguousarray(packed).reshape(-1)
+    size = 8 if len(flat) % 8 == 0 else 1  # by words where the mask is made of whole ones: most of it is empty
+    used = np.flatnonzero((flat.view(np.uint64) if size == 8 else flat) != 0)
+    if len(used) == 0:
+        return None
+    row = packed.shape[1]
+    top, bottom = int(used[0]) * size // row, -(-(int(used[-1]) + 1) * size // row)
+    while not packed[top].any():  # a word can begin in the row before
+        top += 1
+    while not packed[bottom - 1].any():
+        bottom -= 1
+    columns = np.flatnonzero(np.bitwise_or.reduce(packed[top:bottom], axis=0))
+    return top, bottom, int(columns[0]), int(columns[-1]) + 1
+
+
 def measure(packed: np.ndarray) -> tuple[float, tuple[float, ...], tuple[float, float]]:
     """Area, box (x1, y1, x2, y2) and centroid (x, y) of one packed mask, uint8 [h, ceil(w / 8)], in its own px."""
-    rows = np.flatnonzero(packed.any(axis=1))
-    if len(rows) == 0:
+    box = occupied(packed)
+    if box is None:
         return 0.0, (np.nan,) * 4, (np.nan, np.nan)
-    top, bottom = rows[0], rows[-1] + 1
-    bytes_used = np.flatnonzero(packed[top:bottom].any(axis=0))
-    left, right = bytes_used[0], bytes_used[-1] + 1
+    top, bottom, left, right = box
     bits = np.unpackbits(packed[top:bottom, left:right], axis=1, bitorder="little")
     per_row, per_column = bits.sum(axis=1, dtype=np.int64), bits.sum(axis=0, dtype=np.int64)
     columns = np.flatnonzero(per_column)

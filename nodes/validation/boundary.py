@@ -6,11 +6,10 @@ Everything works on packed masks, 64 pixels to a word, inside the box that holds
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from ..media.track import Track
+from ..media.track import Track, occupied
 from .region import popcount, require_same_clip
 
 # Tolerance as a share of the picture's diagonal; DAVIS scores every method with this value.
@@ -62,29 +61,20 @@ def packed_boundary_f(a: np.ndarray, b: np.ndarray, width: int, radius: int) -> 
     A mask that fills the picture has no outline, so the DAVIS code calls it equal to an empty one; here one empty mask
     is always 0.
     """
-    union = a | b
-    rows, columns = _occupied(np.any(union, axis=1)), _occupied(np.any(union, axis=0))
-    if rows is None or columns is None:
-        return 1.0
+    boxes = [box for box in (occupied(a), occupied(b)) if box is not None]
+    if len(boxes) < 2:
+        return 0.0 if boxes else 1.0
     # An outline pixel lies at most one left of or above its mask; the row below lets the last one see background.
-    top, bottom = max(0, rows[0] - 1), min(len(a), rows[1] + 1)
-    left, right = max(0, columns[0] - 1), columns[1]
+    top, bottom = max(0, min(box[0] for box in boxes) - 1), min(len(a), max(box[1] for box in boxes) + 1)
+    left, right = max(0, min(box[2] for box in boxes) - 1), max(box[3] for box in boxes)
     last = width - 1 - 8 * left
-    words = [_words(mask[top:bottom, left:right]) for mask in (a, b)]
-    if not all(mask.any() for mask in words):
-        return 0.0
-    outline_a, outline_b = (_outline(mask, last) for mask in words)
-    count_a, count_b = popcount(outline_a), popcount(outline_b)
-    if count_a == 0 or count_b == 0:
-        return float(count_a == count_b)
-    precision = popcount(outline_a & _dilate(outline_b, radius)) / count_a
-    recall = popcount(outline_b & _dilate(outline_a, radius)) / count_b
+    outlines = np.stack([_outline(_words(mask[top:bottom, left:right]), last) for mask in (a, b)])
+    counts = [popcount(outline) for outline in outlines]
+    if 0 in counts:
+        return float(counts[0] == counts[1])
+    near = _dilate(outlines, radius)
+    precision, recall = popcount(outlines[0] & near[1]) / counts[0], popcount(outlines[1] & near[0]) / counts[1]
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def _occupied(flags: Any) -> tuple[int, int] | None:
-    found = np.flatnonzero(flags)
-    return (int(found[0]), int(found[-1]) + 1) if len(found) else None
 
 
 def _words(packed: np.ndarray) -> np.ndarray:
@@ -100,7 +90,8 @@ def _outline(mask: np.ndarray, last: int) -> np.ndarray:
 
     `last` is the window's column in which the picture ends.
     """
-    east = _toward_left(mask, 1)
+    east = mask >> np.uint64(1)
+    east[:-1] |= mask[1:] << np.uint64(63)
     if last < 64 * len(mask):
         east[last // 64] |= mask[last // 64] & np.uint64(1 << last % 64)
     south, south_east = (np.concatenate([words[:, 1:], words[:, -1:]], axis=1) for words in (mask, east))
@@ -108,29 +99,31 @@ def _outline(mask: np.ndarray, last: int) -> np.ndarray:
 
 
 def _dilate(bits: np.ndarray, radius: int) -> np.ndarray:
-    """Every pixel within `radius` px (Euclidean, inclusive) of a set one, inside the window."""
-    height = bits.shape[1]
-    wide, reach = bits, 0
-    near = np.zeros_like(bits)
+    """Every pixel within `radius` px (Euclidean, inclusive) of a set one, inside the window; uint64 [2, n, h] each."""
+    count, height = bits.shape[1:]
+    # As one long row every shift is one fast loop; the empty words between take up what leaves a word column or a mask.
+    stride = height + radius
+    plane = np.zeros((2, count + -(-radius // 64), stride), np.uint64)
+    plane[:, :count, :height] = bits
+    wide, reach = plane.reshape(-1), 0
+    near = np.zeros_like(wide)
     for dy in range(radius, -1, -1):  # a disk's rows grow toward its middle, so one row is widened step by step
         half_width = math.isqrt(radius * radius - dy * dy)
         while reach < half_width:
             step = min(half_width - reach, 2 * reach + 1, 63)  # a run of 2 reach + 1 px can move so far without a gap
-            wide = wide | _toward_left(wide, step) | _toward_right(wide, step)
+            wide = _widened(wide, step, stride)
             reach += step
-        if dy < height:
-            near[:, dy:] |= wide[:, : height - dy]
-            near[:, : height - dy] |= wide[:, dy:]
-    return near
+        near[dy:] |= wide[: len(wide) - dy]
+        near[: len(wide) - dy] |= wide[dy:]
+    return near.reshape(plane.shape)[:, :count, :height]
 
 
-def _toward_left(bits: np.ndarray, px: int) -> np.ndarray:
-    moved = bits >> np.uint64(px)
-    moved[:-1] |= bits[1:] << np.uint64(64 - px)
-    return moved
-
-
-def _toward_right(bits: np.ndarray, px: int) -> np.ndarray:
-    moved = bits << np.uint64(px)
-    moved[1:] |= bits[:-1] >> np.uint64(64 - px)
-    return moved
+def _widened(bits: np.ndarray, px: int, stride: int) -> np.ndarray:
+    """Every pixel joined by those `px` to its left and right; the words of one row lie `stride` apart."""
+    here, carried = np.uint64(px), np.uint64(64 - px)
+    wide = bits >> here
+    wide |= bits
+    wide |= bits << here
+    wide[:-stride] |= bits[stride:] << carried
+    wide[stride:] |= bits[:-stride] >> carried
+    return wide

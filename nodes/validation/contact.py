@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..extraction.relations import contacts
-from ..media.track import Track, unpack
+from ..media.track import Track, occupied, unpack
 
 TAKE_OFF, LANDING = "take-off", "landing"
 # A contact or a gap that is shorter than this many frames is the tracker's, not the skater's.
@@ -51,22 +51,49 @@ def distances(track: Track, person: str, object: str) -> np.ndarray:
 
 def distance(person: np.ndarray, thing: np.ndarray, width: int) -> float:
     """Smallest distance of two packed masks, uint8 [h, ceil(width / 8)], in their px; see `distances`."""
-    rows, own_rows = (np.flatnonzero(mask.any(axis=1)) for mask in (thing, person))
-    if len(rows) == 0 or len(own_rows) == 0:
+    own_box, box = occupied(person), occupied(thing)
+    if own_box is None or box is None:
         return float("nan")
-    reach = max(8, round(REACH * (own_rows[-1] + 1 - own_rows[0])))
-    top, bottom = max(0, int(rows[0]) - reach), min(len(thing), int(rows[-1]) + 1 + reach)
-    used = np.flatnonzero(thing[rows[0] : rows[-1] + 1].any(axis=0))
-    margin = -(-reach // 8)
-    left, right = max(0, int(used[0]) - margin), min(thing.shape[1], int(used[-1]) + 1 + margin)
-    window = (slice(top, bottom), slice(left, right))
-    if not person[window].any():
+    reach = max(8, round(REACH * (own_box[1] - own_box[0])))
+    window = _around(box, reach)
+    person, thing, width = person[window], thing[window], width - 8 * window[1].start
+    own_box, box = occupied(person), occupied(thing)
+    if own_box is None or box is None:  # the thing lies inside its window
         return float("inf")
-    if (person[window] & thing[window]).any():
+    if (person & thing).any():
         return 0.0
-    own, other = (unpack(mask[window], min(8 * right, width) - 8 * left) for mask in (person, thing))
+    # Both ends of the shortest way, and all between, lie no further than its length from either box.
+    near = _shared(*(_around(part, _at_most(person, thing)) for part in (own_box, box)))
+    own, other = (
+        unpack(mask[near], min(8 * mask[near].shape[1], width - 8 * near[1].start)) for mask in (person, thing)
+    )
     away = cv2.distanceTransform((~own).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     return float(away[other].min())
+
+
+def _at_most(a: np.ndarray, b: np.ndarray) -> int:
+    """A bound of the distance of two packed masks in px: by what parts them in one byte's columns, or in one row."""
+    bound = max(a.shape[0], 8 * a.shape[1])
+    for one, other, unit in ((a != 0, b != 0, 1), ((a != 0).T, (b != 0).T, 8)):
+        both = one.any(axis=0) & other.any(axis=0)
+        if both.any():
+            one, other = one[:, both], other[:, both]
+            ends = [(part.argmax(axis=0), len(part) - 1 - part[::-1].argmax(axis=0)) for part in (one, other)]
+            gap = min(int(np.abs(i - j).min()) for i in ends[0] for j in ends[1])
+            bound = min(bound, unit * gap + 7)  # pixels of one byte lie up to 7 px apart
+    return bound
+
+
+def _around(box: tuple[int, int, int, int], px: int) -> tuple[slice, slice]:
+    """Rows and bytes of a packed mask that hold a box of `occupied` and `px` around it."""
+    top, bottom, first, last = box
+    margin = -(-px // 8)
+    return slice(max(0, top - px), bottom + px), slice(max(0, first - margin), last + margin)
+
+
+def _shared(a: tuple[slice, slice], b: tuple[slice, slice]) -> tuple[slice, slice]:
+    rows, columns = (slice(max(i.start, j.start), min(i.stop, j.stop)) for i, j in zip(a, b, strict=True))
+    return rows, columns
 
 
 def contact_states(distance_px: np.ndarray, height_px: np.ndarray) -> np.ndarray:

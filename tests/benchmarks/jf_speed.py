@@ -59,16 +59,16 @@ def plain_boundary_f(a: np.ndarray, b: np.ndarray, bound_th: float = 0.008) -> f
 
 def rider(frame: int, person: bool, shift: int) -> np.ndarray:
     """bool [H, W]: a ragged person-sized or board-sized shape that crosses the picture, `shift` px to the side."""
-    height, width = SIZE
+    height = SIZE[0]
     mask = np.zeros(SIZE, np.uint8)
-    x, y = 300 + 12 * frame + shift, 560 + round(60 * np.sin(frame / 6))
+    x, y = 300 + 12 * frame % 1300 + shift, 560 + round(60 * np.sin(frame / 6))
     if person:
         cv2.ellipse(mask, (x, y), (95, 260), 8, 0, 360, 1, -1)
         for limb in range(6):
             end = (x + round(220 * np.cos(limb + frame / 9)), y + round(330 * np.sin(limb * 1.7 + frame / 9)))
             cv2.line(mask, (x, y), end, 1, 45)
     else:
-        cv2.ellipse(mask, (x % width, min(height - 40, y + 330)), (150, 24), 10 * np.sin(frame / 5), 0, 360, 1, -1)
+        cv2.ellipse(mask, (x, min(height - 40, y + 330)), (150, 24), 10 * np.sin(frame / 5), 0, 360, 1, -1)
     return mask.astype(bool)
 
 
@@ -108,7 +108,7 @@ def measure_memory(frames: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--memory", type=int, metavar="FRAMES")
     options = parser.parse_args()
     frames = options.frames

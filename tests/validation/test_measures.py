@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 import pytest
 from clips_of_colour import track_of
+from physics_preserver.nodes.media.track import pack
 from physics_preserver.nodes.validation.contact import (
     Event,
     airtime_errors,
     contact_states,
+    distance,
     distances,
     events,
     pair_events,
@@ -19,7 +21,7 @@ from physics_preserver.nodes.validation.flicker import Flicker
 from physics_preserver.nodes.validation.motion import cheapest_path, delayed
 from physics_preserver.nodes.validation.pictures import find_object
 from physics_preserver.nodes.validation.poses import oks, pck
-from physics_preserver.nodes.validation.shape import outline_likeness, shapes
+from physics_preserver.nodes.validation.shape import look, outline_likeness, shapes
 from physics_preserver.nodes.validation.variants import recoloured, softened
 
 
@@ -142,3 +144,39 @@ def test_lags_are_found_by_the_cheapest_path():
     assert cheapest_path(costs, 4.0).tolist() == [1] * 12 + [2] * 18
     assert np.nan_to_num(delayed(np.arange(4.0), 1), nan=-1).tolist() == [-1, 0, 1, 2]
     assert np.isnan(delayed(np.arange(2.0), 5)).all()
+
+
+def blobs(rng, shape) -> np.ndarray:
+    """bool: a few filled ellipses, some of them cut off by the edge of the picture."""
+    canvas = np.zeros(shape, np.uint8)
+    middle = rng.integers(0, (shape[1], shape[0]))
+    for _ in range(rng.integers(1, 4)):
+        x, y = middle + rng.integers(-12, 13, 2)
+        axes = rng.integers(0, 25, 2).tolist()
+        cv2.ellipse(canvas, (int(x), int(y)), axes, float(rng.uniform(0, 180)), 0, 360, 1, -1)
+    return canvas.astype(bool)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_distance_and_shape_from_crops_are_those_of_whole_masks(seed):
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(20, 150)), int(rng.integers(20, 220)))
+    person, thing = blobs(rng, shape), blobs(rng, shape)
+    found = distance(pack(person), pack(thing), shape[1])
+    if not (person.any() and thing.any()):
+        assert np.isnan(found)
+        return
+    away = cv2.distanceTransform((~person).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    whole = float(away[thing].min())
+    rows = np.flatnonzero(person.any(axis=1))
+    reach = max(8, round(0.2 * (rows[-1] + 1 - rows[0])))
+    assert found == whole if whole <= reach else found >= whole  # beyond its reach it may look no further
+
+    m = cv2.moments(person.view(np.uint8), binaryImage=True)
+    ys, xs = np.nonzero(person)
+    area, x, y, *_, left, top, right, bottom = look(pack(person))
+    assert (area, left, top, right, bottom) == (len(xs), xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
+    assert (x, y) == pytest.approx((m["m10"] / m["m00"] + 0.5, m["m01"] / m["m00"] + 0.5), rel=1e-12)
+    long, short = look(pack(person))[4:6]
+    spread = (m["mu20"] + m["mu02"]) / m["m00"] + 2 / 12
+    assert np.hypot(long, short) == pytest.approx(np.sqrt(12 * spread), rel=1e-9)
