@@ -189,12 +189,12 @@ def failing_masks(report: Mapping[str, Any]) -> np.ndarray:
 
 def poses_of(value: Any, track: Track | None) -> Poses | None:
     """The person's poses from POSE_KEYPOINT; the track says which person, where it has one. None stays None."""
-    from ..extraction.detection import PERSON, same_class
     from ..media.pose import from_pose_keypoints
+    from .validate import person_label
 
     if value is None:
         return None
-    person = next((label for label in track.labels if same_class(label) == PERSON), None) if track else None
+    person = person_label(track.labels) if track else None
     return from_pose_keypoints(value) if person is None else from_pose_keypoints(value, track, person)
 
 

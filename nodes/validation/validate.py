@@ -108,7 +108,7 @@ def validate(
     expected = place(source, masks, crop, frames, size)
     labels = [label, *(other for other in source.labels if other != label)]
     original = _about(source.source or footage.name, len(source), source.clip_size, source.rate)
-    person = next((name for name in labels if same_class(name) == PERSON), None)
+    person = person_label(labels)
     warnings = _rate_warnings(source, generated)
     try:
         followed = follow(generated, expected, labels, track)
@@ -192,7 +192,7 @@ def judge_tracks(
         poses: the person's keypoints in both clips, float64 [T, 133, 3], px of the picture.
         pictures: what the pictures themselves say; None where there are only tracks.
     """
-    person = next((name for name in expected.labels if same_class(name) == PERSON), None)
+    person = person_label(expected.labels)
     judged = _Judged(expected, found, copies, label, person, profile, prompted, padding, pictures)
     return judged.report(
         _about(expected.source, len(expected), expected.clip_size, expected.rate),
@@ -421,6 +421,11 @@ class _Judged:
                 judged |= finding.judged if finding.name != "missing" else finding.failing
         judged &= main.shown
         return judged, main.shown & ~judged
+
+
+def person_label(labels: Sequence[str]) -> str | None:
+    """The person among a track's labels; None where there is none."""
+    return next((label for label in labels if same_class(label) == PERSON), None)
 
 
 def main_label(track: Track) -> str:
