@@ -96,7 +96,12 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
     Raises:
         CheckpointError: the file can't be read, or holds something else than named tensors.
     """
-    import torch
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{file.name} can't be read: SAM 2 needs torch, which is not installed: pip install torch sam2"
+        ) from error
 
     try:
         if file.suffix.lower() == ".safetensors":
