@@ -18,6 +18,7 @@ import pytest
 
 PACK = Path(__file__).resolve().parents[1]
 PACK_NAME = "physics-preserver"
+TEST_PACKS = [PACK / "tests" / "host" / name for name in ("core_track", "random_conditioning")]
 
 START_LIMIT_S = 300.0
 RUN_LIMIT_S = 600.0
@@ -53,7 +54,7 @@ def start_comfyui(base: Path) -> Iterator[Server]:
     comfyui = find_comfyui()
     if comfyui is None:
         pytest.skip("no ComfyUI here: COMFYUI_PATH can name one")
-    server = Server(comfyui, base, [PACK / "tests" / "host" / "core_track"])
+    server = Server(comfyui, base, TEST_PACKS)
     try:
         yield server
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from comfyui import Server, start_comfyui
+from tiny_wan import save_tiny_wan
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,6 +24,13 @@ def shared_data() -> Path:
 def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real ComfyUI server with this pack, started once; skipped where there is none."""
     yield from start_comfyui(tmp_path_factory.mktemp("comfyui"))
+
+
+@pytest.fixture(scope="session")
+def tiny_wan(comfyui: Server) -> Server:
+    """`comfyui` with the random Wan VACE and VAE of tiny_wan.py in its model folders."""
+    save_tiny_wan(comfyui.base / "models")
+    return comfyui
 
 
 OUTSIDE = {"host": "a real ComfyUI", "browser": "a real Chromium", "gpu": "a GPU"}
