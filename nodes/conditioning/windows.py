@@ -1,0 +1,93 @@
+"""Which frames of a long clip go through the model together, and which of them it is shown as they already are.
+
+VACE takes 4 n + 1 frames and was trained on 81. A longer clip goes through it in windows that share frames: a window
+is shown the last frames that the window before has made, with mask 0, and continues from there.
+
+VACE reads the mask of the first latents one group of four frames late (see `latents.py`): after 4 k + 1 kept frames it
+would read "generate" for the last of them. With 4 k + 2 kept frames it reads "keep" for exactly the first 4 k + 1, and
+the one more is shown in the first group that it generates. So that is how many frames are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .vace import LENGTH_STEP, TRAINED_LENGTH, ConditioningError
+
+# 10 frames are three latents that are read as kept: .6 s at Wan's 16 frames per second.
+DEFAULT_OVERLAP = 10
+LEAST_OVERLAP = 2
+
+
+@dataclass(frozen=True)
+class Window:
+    """One run of the model.
+
+    Attributes:
+        start, stop: frames of the clip that it is shown, half-open.
+        kept: so many of the first of them are shown as they already are, with mask 0.
+        kept_after: so many of the last ones likewise.
+        padding: copies of the last frame after them, which are dropped again.
+    """
+
+    start: int
+    stop: int
+    kept: int = 0
+    kept_after: int = 0
+    padding: int = 0
+
+    @property
+    def length(self) -> int:
+        """Frames that the model is given, 4 n + 1."""
+        return self.stop - self.start + self.padding
+
+    @property
+    def new(self) -> tuple[int, int]:
+        """Frames of the clip that this window makes, half-open."""
+        return self.start + self.kept, self.stop - self.kept_after
+
+
+def plan_windows(frames: int, window: int = TRAINED_LENGTH, overlap: int = DEFAULT_OVERLAP) -> tuple[Window, ...]:
+    """Windows over a whole clip, in order.
+
+    All have the same length. The last one is moved back to end with the clip, and keeps as many of the frames that it
+    shares with the one before as can be kept; up to three shared ones it makes again, and its own are the ones to
+    take. A clip that is shorter than a window is padded to 4 n + 1.
+
+    Args:
+        frames: of the clip.
+        window: frames in a window, lowered to 4 n + 1.
+        overlap: frames that a window is shown of the one before, lowered to 4 k + 2.
+
+    Raises:
+        ConditioningError: no frames, an overlap below 2, or one that leaves a window less than one group to make.
+    """
+    if frames < 1:
+        raise ConditioningError("there are no frames to plan windows for")
+    length, kept = whole_length(window), keepable(overlap)
+    if overlap < LEAST_OVERLAP:
+        raise ConditioningError(f"windows overlap by {LEAST_OVERLAP} frames or more, not {overlap}")
+    if length - kept < LENGTH_STEP:
+        raise ConditioningError(
+            f"an overlap of {overlap} leaves a window of {window} frames nothing to make: choose "
+            f"{max(LEAST_OVERLAP, keepable(length - LENGTH_STEP))} or less, or longer windows"
+        )
+    if frames <= length:
+        return (Window(0, frames, padding=-(frames - 1) % LENGTH_STEP),)
+    windows = [Window(0, length)]
+    while windows[-1].stop < frames:
+        stop = min(windows[-1].stop - kept + length, frames)
+        windows.append(Window(stop - length, stop, keepable(windows[-1].stop - (stop - length))))
+    return tuple(windows)
+
+
+def whole_length(frames: int) -> int:
+    """`frames` lowered to 4 n + 1. Raises ConditioningError below 1."""
+    if frames < 1:
+        raise ConditioningError(f"a window has 1 frame or more, not {frames}")
+    return (frames - 1) // LENGTH_STEP * LENGTH_STEP + 1
+
+
+def keepable(frames: int) -> int:
+    """`frames` lowered to 4 k + 2, the numbers of first frames that VACE reads as kept; 0 below 2."""
+    return max(0, (frames - 2) // LENGTH_STEP * LENGTH_STEP + 2)

@@ -1,0 +1,65 @@
+"""Windows over a clip: every frame made once, lengths that VACE takes, and kept frames that it really reads as kept."""
+
+from __future__ import annotations
+
+import pytest
+from physics_preserver.nodes.conditioning.vace import ConditioningError
+from physics_preserver.nodes.conditioning.windows import Window, keepable, plan_windows, whole_length
+
+
+@pytest.mark.parametrize("overlap", [2, 6, 10, 18])
+@pytest.mark.parametrize("window", [26, 49, 81])
+@pytest.mark.parametrize("frames", [1, 2, 5, 20, 21, 22, 49, 50, 81, 82, 85, 151, 152, 153, 200, 223, 1000])
+def test_every_frame_is_made_in_lengths_that_vace_takes(frames: int, window: int, overlap: int) -> None:
+    windows = plan_windows(frames, window, overlap)
+    assert (windows[0].start, windows[-1].stop) == (0, frames)
+    for one in windows:
+        assert one.length % 4 == 1 and one.length <= window
+    made = [frame for one in windows[:-1] for frame in range(*one.new)]
+    assert made == list(range(len(made)))
+    first, stop = windows[-1].new
+    assert len(made) - 3 <= first <= len(made) < stop == frames
+
+
+@pytest.mark.parametrize("frames", [82, 83, 151, 152, 153, 200, 1000])
+def test_a_window_is_shown_what_the_one_before_made_and_is_as_long(frames: int) -> None:
+    windows = plan_windows(frames, 81, 10)
+    for before, window in zip(windows, windows[1:], strict=False):
+        assert before.start < window.start <= window.new[0] <= before.stop
+        assert window.kept >= 10
+        assert window.length == 81 and window.padding == 0
+
+
+def test_known_plans() -> None:
+    assert plan_windows(81) == (Window(0, 81),)
+    assert plan_windows(82, 81, 10) == (Window(0, 81), Window(1, 82, kept=78))
+    assert plan_windows(200, 81, 10) == (Window(0, 81), Window(71, 152, kept=10), Window(119, 200, kept=30))
+    assert plan_windows(1) == (Window(0, 1),)
+    assert plan_windows(7, 81) == (Window(0, 7, padding=2),)
+
+
+@pytest.mark.parametrize("length", [5, 9, 17, 21, 49, 81])
+def test_kept_frames_are_read_as_kept_and_the_others_as_generated(length: int) -> None:
+    """By core's own arithmetic: nearest-exact from `length` mask frames to its latents."""
+    torch = pytest.importorskip("torch")
+    for kept in range(2, length - 3, 4):
+        mask = torch.ones(1, 1, length, 1, 1)
+        mask[:, :, :kept] = 0
+        latents = (length - 1) // 4 + 1
+        read = torch.nn.functional.interpolate(mask, size=(latents, 1, 1), mode="nearest-exact").flatten().tolist()
+        assert read == [0.0] * ((kept - 2) // 4 + 1) + [1.0] * (latents - (kept - 2) // 4 - 1), (length, kept)
+
+
+def test_numbers_are_lowered_to_what_vace_takes() -> None:
+    assert [whole_length(n) for n in (1, 4, 5, 80, 81, 84)] == [1, 1, 5, 77, 81, 81]
+    assert [keepable(n) for n in (0, 1, 2, 5, 6, 9, 10, 80)] == [0, 0, 2, 2, 6, 6, 10, 78]
+    assert plan_windows(200, 84, 13) == plan_windows(200, 81, 10)
+
+
+def test_impossible_plans_are_said_with_the_value() -> None:
+    with pytest.raises(ConditioningError, match="no frames"):
+        plan_windows(0)
+    with pytest.raises(ConditioningError, match="not 1"):
+        plan_windows(100, 81, 1)
+    with pytest.raises(ConditioningError, match="overlap of 80.*choose 74 or less"):
+        plan_windows(100, 81, 80)
