@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import host
-from .extraction.extract import Extraction, labels_of
+from .extraction.extract import Extraction
 from .extraction.extract import extract as run_extraction
 from .extraction.onnx_runtime import installed_runtime
 from .extraction.pose import estimate_poses
@@ -101,14 +101,20 @@ def _extracted(data: dict[str, Any], found: Extraction, poses: Poses | None) -> 
 
 
 def condition(options: Namespace) -> Result:
-    from .conditioning.vace import plan_control, write_control
+    from .conditioning.choices import Choices
+    from .conditioning.plan import plan_control
+    from .conditioning.vace import write_control
 
     physics = read_physics(options.physics)
     track = physics.track
-    repaint = labels_of(track.labels, options.repaint)
-    plan = plan_control(track.clip_size, len(track), options.width, options.height, options.length)
-    data = write_control(options.out, physics.clip(), track, plan, repaint, options.grow)
-    lines = [f"{plan.length} frames of {plan.width}x{plan.height}, repainting {' and '.join(repaint)}", *plan.notes]
+    choices = Choices(options.repaint, options.guide, options.shape, options.grow, options.latent_aligned)
+    plan = plan_control(
+        track.clip_size, len(track), options.width, options.height, options.length, options.lead_in
+    )  # fmt: skip
+    guide = open_clip(options.guide_video, rate=track.rate) if options.guide_video else None
+    data = write_control(options.out, physics.clip(), track, plan, choices, guide)
+    what = " and ".join(data["labels"]) if choices.repaint in ("both", "person", "object") else choices.repaint
+    lines = [f"{plan.length} frames of {plan.width}x{plan.height}, repainting {what}", *plan.notes]
     return Result({"folder": str(options.out), **data}, "\n".join([*lines, f"written: {options.out}"]))
 
 

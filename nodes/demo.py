@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .conditioning.vace import plan_control, write_control
+from .conditioning.choices import Choices
+from .conditioning.plan import plan_control
+from .conditioning.vace import write_control
 from .extraction.extract import Extraction, extract
 from .extraction.relations import Relations
 from .extraction.tracking import Prompt, track_masks
@@ -95,7 +97,7 @@ def run_demo(out: str | Path) -> dict[str, Any]:
         write_physics(out / "physics", clip, found.track, None, found.relations.to_dict())
     with _Timed(seconds, "condition"):
         plan = plan_control((clip.height, clip.width), len(found.track))
-        write_control(out / "control", clip, found.track, plan, LABELS)
+        write_control(out / "control", clip, found.track, plan, Choices())
     with _Timed(seconds, "validate"):
         outcomes = [
             judge_case(case, made, clip, found.track, truth) for case, made in zip(cases, generated, strict=True)

@@ -44,6 +44,13 @@ def validate(source: str, generated: str, clip: str = "1", **inputs: Any) -> dic
     return node("PP_ValidatePhysics", **links, **{**choices, **inputs})
 
 
+def control(clip: str, track: str, **inputs: Any) -> dict[str, Any]:
+    """VACE Control with its defaults."""
+    choices: dict[str, Any] = {"repaint": "both", "guide": "nothing", "shape": "tight", "width": 0, "height": 0}
+    choices |= {"length": "trim", "grow": 0, "latent_aligned": False, "lead_in": 0}
+    return node("PP_VACEControl", clip=[clip, 0], track=[track, 0], **{**choices, **inputs})
+
+
 def compare(source: str, generated: str, **inputs: Any) -> dict[str, Any]:
     choices = {"mode": "side by side", "height": 0}
     return node("PP_CompareClips", source=[source, 0], generated=[generated, 0], **{**choices, **inputs})

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from .. import host
+from .choices import GUIDES, REPAINT, SHAPES
 
 ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 Control = io.Custom("PHYSICS_CONTROL")
@@ -29,9 +30,23 @@ class VACEControl(io.ComfyNode):
                 ObjectTrack.Input("track", tooltip="Its track."),
                 io.Combo.Input(
                     "repaint",
-                    options=["both", "person", "object"],
+                    options=list(REPAINT),
                     default="both",
                     tooltip="What the model generates anew. Everything else is kept.",
+                ),
+                io.Combo.Input(
+                    "guide",
+                    options=list(GUIDES),
+                    default="nothing",
+                    tooltip="What the model is shown where it generates: nothing (grey), the pose or depth video at "
+                    "guide_video, the clip's own pixels, or white edges of the clip on black.",
+                ),
+                io.Combo.Input(
+                    "shape",
+                    options=list(SHAPES),
+                    default="tight",
+                    tooltip="Masks along the object's outline, or a box around each object that moves steadily: boxes "
+                    "leave room for another shape, and hide the old one.",
                 ),
                 io.Int.Input(
                     "width",
@@ -62,11 +77,33 @@ class VACEControl(io.ComfyNode):
                     max=512,
                     tooltip="Widens the masks by so many px of the control video, for changes of shape.",
                 ),
+                io.Boolean.Input(
+                    "latent_aligned",
+                    default=False,
+                    tooltip="Widens the masks so that what VACE reads of them covers the object on every frame. "
+                    "Without it, fast objects leave parts of themselves behind.",
+                ),
+                io.Int.Input(
+                    "lead_in",
+                    default=0,
+                    min=0,
+                    max=32,
+                    step=4,
+                    advanced=True,
+                    tooltip="Frames put before the clip's first, for a reference image that bleeds into the beginning. "
+                    "Composite Kept Pixels drops them. Each 4 cost as much time as 4 frames of the clip.",
+                ),
                 io.MultiType.Input(
-                    "pose",
+                    "guide_video",
                     [io.Video, io.Image],
                     optional=True,
-                    tooltip="A drawn pose video of the clip's size and length, shown where the model generates.",
+                    tooltip="For guide = pose or depth: a drawn pose, depth or any other control video, frame for "
+                    "frame with the clip. Of the clip's or the control's proportions, in any size.",
+                ),
+                io.Image.Input(
+                    "references",
+                    optional=True,
+                    tooltip="What the new person or object looks like: one image or several, best on white.",
                 ),
             ],
             outputs=[
@@ -79,6 +116,15 @@ class VACEControl(io.ComfyNode):
                     "control", tooltip="For Validate Physics: which part and which frames the control shows."
                 ),
                 io.String.Output("notes", tooltip="What was changed to fit, in words."),
+                io.Image.Output(
+                    "reference_image",
+                    tooltip="The references side by side on white at the control's size, for reference_image of "
+                    "WanVaceToVideo. Nothing when there are none.",
+                ),
+                io.Mask.Output(
+                    "consumed_masks",
+                    tooltip="The masks as VACE reads them: one for each latent, spread back over its frames.",
+                ),
             ],
         )
 
@@ -88,29 +134,42 @@ class VACEControl(io.ComfyNode):
         clip: Any,
         track: Any,
         repaint: str,
+        guide: str,
+        shape: str,
         width: int,
         height: int,
         length: str,
         grow: int,
-        pose: Any = None,
+        latent_aligned: bool,
+        lead_in: int,
+        guide_video: Any = None,
+        references: Any = None,
     ) -> io.NodeOutput:
-        from ..extraction.extract import labels_of
+        import numpy as np
+
         from ..media.exchange import from_socket
         from ..media.open import open_clip
         from .batch import control_batch
-        from .vace import describe, plan_control
+        from .choices import Choices
+        from .plan import plan_control
+        from .references import reference_sheet
+        from .vace import describe
 
         tracked = from_socket(track)
         footage = open_clip(clip, rate=tracked.rate)
-        poses = None if pose is None else open_clip(pose, rate=tracked.rate)
-        labels = labels_of(tracked.labels, repaint)
-        plan = plan_control(tracked.clip_size, len(tracked), width or None, height or None, length)
-        images, masks = control_batch(footage, tracked, plan, labels, grow, poses)
-        about = describe(footage, plan, labels, grow, poses is not None)
+        guiding = None if guide_video is None else open_clip(guide_video, rate=tracked.rate)
+        choices = Choices(repaint, guide, shape, grow, latent_aligned)
+        plan = plan_control(tracked.clip_size, len(tracked), width or None, height or None, length, lead_in)
+        images, masks, consumed = control_batch(footage, tracked, plan, choices, guiding)
+        sheet = None
+        if references is not None:
+            sheet = reference_sheet(references, plan.width, plan.height)[None].astype(np.float32) / 255
         return io.NodeOutput(
             host.to_tensor(images),
             host.to_tensor(masks),
             *(plan.width, plan.height, plan.length),
-            about,
+            describe(footage, tracked, plan, choices),
             "\n".join(plan.notes),
+            None if sheet is None else host.to_tensor(sheet),
+            host.to_tensor(consumed),
         )

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .vace import LENGTH_STEP, TRAINED_LENGTH, ConditioningError
+from .choices import ConditioningError
+from .plan import LENGTH_STEP, TRAINED_LENGTH
 
 # 10 frames are three latents that are read as kept: .6 s at Wan's 16 frames per second.
 DEFAULT_OVERLAP = 10

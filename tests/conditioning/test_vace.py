@@ -7,15 +7,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from physics_preserver.nodes.conditioning.vace import (
-    GREY,
-    ConditioningError,
-    control_frames,
-    float_control,
-    plan_control,
-    read_control,
-    write_control,
-)
+from physics_preserver.nodes.conditioning.choices import Choices, ConditioningError
+from physics_preserver.nodes.conditioning.plan import plan_control
+from physics_preserver.nodes.conditioning.vace import GREY, control_frames, float_control, read_control, write_control
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.stills import ArrayClip
 from physics_preserver.nodes.media.track import Track, TrackBuilder
@@ -37,36 +31,49 @@ def scene(size=(64, 96), frames=5) -> tuple[ArrayClip, Track]:
     return ArrayClip(images, Fraction(16)), builder.finish()
 
 
-def control(repaint, size=(64, 96), frames=5, grow=0, pose=None, **choices):
+DEFAULTS = Choices()
+
+
+def control(choices=DEFAULTS, size=(64, 96), frames=5, guide=None, **planned):
     clip, track = scene(size, frames)
-    plan = plan_control(size, frames, **choices)
-    return clip, track, plan, list(control_frames(clip, track, plan, repaint, grow, pose))
+    plan = plan_control(size, frames, **planned)
+    return clip, track, plan, list(control_frames(clip, track, plan, choices, guide))
 
 
-@pytest.mark.parametrize("repaint", [("person",), ("board",), ("person", "board")])
+REPAINTED: dict[str, Any] = {
+    "person": lambda person, board: person,
+    "object": lambda person, board: board,
+    "both": lambda person, board: person | board,
+    "background": lambda person, board: ~(person | board),
+    "everything": lambda person, board: np.ones_like(person),
+}
+
+
+@pytest.mark.parametrize("repaint", REPAINTED)
 def test_original_outside_grey_inside_mask_one_where_it_generates(repaint):
-    clip, track, _, frames = control(repaint)
+    clip, track, _, frames = control(Choices(repaint))
     assert len(frames) == 5
     for t, (image, mask) in enumerate(frames):
-        expected = np.logical_or.reduce([track.mask(t, label) for label in repaint])
+        expected = REPAINTED[repaint](*track.masks(t))
         assert mask.dtype == bool and np.array_equal(mask, expected)
         assert np.array_equal(image[~mask], clip.frame(t).image[~mask])
         assert (image[mask] == GREY).all()
-        values = float_control(image, mask)
+        values = float_control(image, mask, Choices(repaint))
         assert values.dtype == np.float32 and (values[mask] == 0.5).all()
         assert np.allclose(values[~mask] * 255, clip.frame(t).image[~mask])
 
 
 def test_poses_stand_inside_the_mask():
     images = np.full((5, 64, 96, 3), 77, np.uint8)
-    clip, _, _, frames = control(("person",), pose=ArrayClip(images, Fraction(16)))
+    choices = Choices("person", "pose")
+    clip, _, _, frames = control(choices, guide=ArrayClip(images, Fraction(16)))
     for t, (image, mask) in enumerate(frames):
         assert (image[mask] == 77).all() and np.array_equal(image[~mask], clip.frame(t).image[~mask])
-        assert float_control(image, mask, guided=True)[mask] == pytest.approx(77 / 255)
+        assert float_control(image, mask, choices)[mask] == pytest.approx(77 / 255)
 
 
 def test_the_source_is_left_as_it_was():
-    clip, _, _, _ = control(("person", "board"))
+    clip, _, _, _ = control()
     assert np.array_equal(clip.frame(0).image, scene()[0].frame(0).image)
 
 
@@ -96,7 +103,7 @@ def test_sizes_are_multiples_of_16_and_nothing_is_stretched(source, choices, siz
 
 def test_picture_and_mask_move_together_through_scale_and_crop():
     # The gradient says where every control pixel comes from; the mask must be the same place's mask.
-    _, track, plan, frames = control(("person",), size=(360, 640), width=400, height=240)
+    _, track, plan, frames = control(Choices("person"), size=(360, 640), width=400, height=240)
     (image, mask), (scale_x, scale_y) = frames[0], plan.scale
     source = track.mask(0, "person")
     rows, columns = np.nonzero(~mask)
@@ -120,14 +127,14 @@ def test_length_is_4n_plus_1(frames, trimmed, padded):
 
 
 def test_padding_repeats_the_last_frame_with_its_own_mask():
-    _, _, plan, frames = control(("board",), frames=7, fit="pad")
+    _, _, plan, frames = control(Choices("object"), frames=7, fit="pad")
     assert len(frames) == 9 and plan.frames[-2:] == (None, None)
     for image, mask in frames[7:]:
         assert np.array_equal(image, frames[6][0]) and np.array_equal(mask, frames[6][1])
 
 
 def test_growing_adds_every_pixel_within_reach_and_no_other():
-    _, track, _, frames = control(("board",), grow=5)
+    _, track, _, frames = control(Choices("object", grow=5))
     disk = np.hypot(*np.mgrid[-5:6, -5:6]) <= 5
     expected = cv2.dilate(track.mask(0, "board").astype(np.uint8), disk.astype(np.uint8)) > 0
     assert np.array_equal(frames[0][1], expected)
@@ -136,7 +143,7 @@ def test_growing_adds_every_pixel_within_reach_and_no_other():
 def test_socket_bytes_are_those_of_the_tensors():
     plan = plan_control((480, 832), 81)
     image, mask = np.zeros((81, 480, 832, 3), np.float32), np.zeros((81, 480, 832), np.float32)
-    assert plan.socket_bytes() == image.nbytes + mask.nbytes
+    assert plan.socket_bytes() == image.nbytes + 2 * mask.nbytes
 
 
 def test_frames_are_made_one_at_a_time():
@@ -150,7 +157,7 @@ def test_frames_are_made_one_at_a_time():
                 yield frame
 
     counting = Counting(np.stack([frame.image for frame in clip]), Fraction(16))
-    next(control_frames(counting, track, plan_control((64, 96), 81), ("board",)))
+    next(control_frames(counting, track, plan_control((64, 96), 81), Choices("object")))
     assert read == [0]
 
 
@@ -163,13 +170,13 @@ def test_what_does_not_belong_together_is_refused():
             list(control_frames(*args, **kwargs))
         return str(caught.value)
 
-    assert "wheel" in message(KeyError, clip, track, plan, ("wheel",))
-    assert "person, board" in message(ConditioningError, clip, track, plan, ())
-    assert "128x96" in message(ConditioningError, scene((96, 128))[0], track, plan, ("board",))
-    assert "8" in message(ConditioningError, *scene(frames=8), plan_control((64, 96), 9), ("board",))
-    assert "ends after 5" in message(ConditioningError, clip, scene(frames=9)[1], plan_control((64, 96), 9), ("board",))
-    assert "pose" in message(ConditioningError, clip, track, plan, ("board",), pose=scene((96, 128))[0])
-    assert "-1" in message(ConditioningError, clip, track, plan, ("board",), grow=-1)
+    assert "128x96" in message(ConditioningError, scene((96, 128))[0], track, plan, Choices())
+    assert "8" in message(ConditioningError, *scene(frames=8), plan_control((64, 96), 9), Choices())
+    assert "ends after 5" in message(ConditioningError, clip, scene(frames=9)[1], plan_control((64, 96), 9), Choices())
+    wrong: dict[str, Any]
+    for wrong in ({"repaint": "wheel"}, {"guide": "sketch"}, {"shape": "round"}, {"grow": -1}):
+        with pytest.raises(ConditioningError, match=str(*wrong.values())):
+            Choices(**wrong)
     bad: dict[str, Any]
     for bad in ({"frames": 0}, {"frames": 5, "width": 8, "height": 64}, {"frames": 5, "fit": "loop"}):
         with pytest.raises(ConditioningError):
@@ -179,7 +186,7 @@ def test_what_does_not_belong_together_is_refused():
 def test_the_folder_holds_what_was_made(tmp_path):
     clip, track = scene(frames=7)
     plan = plan_control((64, 96), 7, fit="pad")
-    written = write_control(tmp_path / "out", clip, track, plan, ("person", "board"), grow=2)
+    written = write_control(tmp_path / "out", clip, track, plan, Choices(grow=2))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "control.mp4",
         "mask.mp4",
@@ -191,7 +198,7 @@ def test_the_folder_holds_what_was_made(tmp_path):
     assert (on_disk["width"], on_disk["height"], on_disk["length"], on_disk["rate"]) == (96, 64, 9, "16")
     assert on_disk["frames"] == [0, 1, 2, 3, 4, 5, 6, None, None] and on_disk["crop"] == [0, 0, 96, 64]
 
-    made = list(control_frames(clip, track, plan, ("person", "board"), grow=2))
+    made = list(control_frames(clip, track, plan, Choices(grow=2)))
     video, matte = (open_clip(tmp_path / "out" / name) for name in ("control.mp4", "mask.mp4"))
     assert video.count() == matte.count() == 9 and video.rate == 16
     for index, (image, mask) in enumerate(made):
@@ -203,7 +210,7 @@ def test_the_folder_holds_what_was_made(tmp_path):
         assert np.count_nonzero((matte.frame(index).image[..., 0] > 127) != mask) == 0
 
     with pytest.raises(FileExistsError):
-        write_control(tmp_path / "out", clip, track, plan, ("board",))
+        write_control(tmp_path / "out", clip, track, plan, Choices())
 
 
 def test_other_folders_and_newer_controls_are_refused(tmp_path):
@@ -217,5 +224,5 @@ def test_other_folders_and_newer_controls_are_refused(tmp_path):
 def test_a_failed_run_leaves_nothing(tmp_path):
     clip, _ = scene(frames=5)
     with pytest.raises(ConditioningError):
-        write_control(tmp_path / "out", clip, scene(frames=9)[1], plan_control((64, 96), 9), ("board",))
+        write_control(tmp_path / "out", clip, scene(frames=9)[1], plan_control((64, 96), 9), Choices())
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 from comfyui import Interrupted, Server, has
-from graphs import MOTION, Graph, compare, drawn_boxes, load, node, text, track, validate
+from graphs import MOTION, Graph, compare, control, drawn_boxes, load, node, text, track, validate
 from onnx_nets import save_pose
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
@@ -47,11 +47,7 @@ GRAPHS: dict[str, Graph] = {
         )
     },
     "save": {"9": node("PP_SavePhysics", clip=["1", 0], track=["3", 0], filename_prefix="physics/cancelled")},
-    "control": {
-        "9": node(
-            "PP_VACEControl", clip=["1", 0], track=["3", 0], repaint="both", width=0, height=0, length="trim", grow=8
-        )
-    },
+    "control": {"9": control("1", "3", grow=8)},
     "validate": {"9": validate("3", "1")},
     "compare": {"9": compare("1", "1", source_track=["3", 0], generated_track=["3", 0])},
 }

@@ -21,7 +21,7 @@ NODES = {
     "PP_PromptObjects": ["PHYSICS_PROMPTS", "STRING", "STRING", "INT", "BOUNDING_BOX"],
     "PP_PreviewPrompts": ["MASK"],
     "PP_ApproveTracks": ["SAM3_TRACK_DATA"],
-    "PP_VACEControl": ["IMAGE", "MASK", "INT", "INT", "INT", "PHYSICS_CONTROL", "STRING"],
+    "PP_VACEControl": ["IMAGE", "MASK", "INT", "INT", "INT", "PHYSICS_CONTROL", "STRING", "IMAGE", "MASK"],
     "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "MASK", "STRING", "SAM3_TRACK_DATA"],
     "PP_CompareClips": ["VIDEO"],
 }

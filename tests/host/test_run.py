@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from clips import audio_packets, with_audio
 from comfyui import PACK, PromptError, Server
-from graphs import MOTION, Graph, compare, drawn_boxes, load, node, text, track, validate, write_clip
+from graphs import MOTION, Graph, compare, control, drawn_boxes, load, node, text, track, validate, write_clip
 from physics_preserver.nodes.media.folder import Physics, read_physics
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.scene import LABELS, Scene
@@ -260,10 +260,13 @@ def test_masks_prompt_as_well(comfyui: Server, scene: Scene) -> None:
 
 
 def test_control_fits_core_vace(comfyui: Server, scene: Scene, tracked: Graph) -> None:
-    control = node(
-        "PP_VACEControl", clip=["1", 0], track=["3", 0], repaint="both", width=0, height=0, length="pad", grow=2
-    )
-    graph = {**tracked, "4": control, "5": text("4", 2), "6": text("4", 3), "7": text("4", 4)}
+    graph = {
+        **tracked,
+        "4": control("1", "3", length="pad", grow=2),
+        "5": text("4", 2),
+        "6": text("4", 3),
+        "7": text("4", 4),
+    }
     graph |= {"8": node("PreviewImage", images=["4", 0]), "9": node("MaskPreview", mask=["4", 1])}
     outputs = comfyui.run(graph)
     width, height, length = (int(outputs[name]["text"][0]) for name in ("5", "6", "7"))
@@ -330,7 +333,6 @@ def test_preview_keeps_the_audio_of_the_part(comfyui: Server) -> None:
 
 
 def test_control_that_does_not_fit_into_memory_is_refused(comfyui: Server, scene: Scene, tracked: Graph) -> None:
-    sizes = {"width": 16384, "height": 16384, "length": "pad", "grow": 0}
-    control = node("PP_VACEControl", clip=["1", 0], track=["3", 0], repaint="both", **sizes)
-    with pytest.raises(PromptError, match=r"25 frames of 16384x16384 needs 100\.0 GiB and \d+\.\d GiB are free"):
-        comfyui.run({**tracked, "4": control, "5": text("4", 6)})
+    large = control("1", "3", width=16384, height=16384, length="pad")
+    with pytest.raises(PromptError, match=r"25 frames of 16384x16384 needs 125\.0 GiB and \d+\.\d GiB are free"):
+        comfyui.run({**tracked, "4": large, "5": text("4", 6)})
