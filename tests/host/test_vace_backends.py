@@ -91,9 +91,8 @@ def test_aligned_masks_are_consumed_over_what_was_meant_on_every_frame(made: Any
     missed = (meant & ~plain).any(axis=(1, 2))
     assert missed.sum() > length // 2  # without alignment most frames have pixels that should go and are kept
     # Not by masking all: nothing is generated that wasn't meant within the latent or the ones beside it.
-    near = np.stack([
-        meant[min(frames_of(max(0, k - 1))) : max(frames_of(k + 1)) + 1].any(axis=0) for k in map(latent_of, range(length))
-    ])  # fmt: skip
+    spans = [(min(frames_of(max(0, k - 1))), max(frames_of(k + 1)) + 1) for k in map(latent_of, range(length))]
+    near = np.stack([meant[first:last].any(axis=0) for first, last in spans])
     assert not (aligned & ~near).any()
 
 

@@ -29,7 +29,7 @@ def main(comfyui: str, given: str, made: str, wrapper: str | None = None) -> Non
         out = native(data)
         if wrapper is not None:
             out |= wrapped(data)
-        np.savez(Path(made, file.name), **out)
+        np.savez(Path(made, file.name), **out)  # type: ignore[arg-type]
 
 
 def encode(video):
