@@ -19,6 +19,9 @@ DEFAULT_CRF = 16
 # Numbers of the ITU-T H.273 tables that FFmpeg uses: BT.709 primaries, transfer and matrix; limited range.
 BT709, LIMITED_RANGE = 1, 1
 
+# x264 without quantisation. On 720p footage "ultrafast" is seven times as fast as "medium", for files a third larger.
+LOSSLESS = {"qp": "0", "preset": "ultrafast"}
+
 # libswscale's SWS_BILINEAR and SWS_ACCURATE_RND.
 EXACT_COLOURS = 0x2 | 0x40000
 
@@ -105,13 +108,7 @@ class VideoWriter:
         if (image.shape[1], image.shape[0]) != self.size:
             raise ValueError(f"{self.path.name} is {self.size}, a frame of {image.shape[1::-1]} was given")
         at = self._count / self._rate if time is None else time - self._span[0]
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = frame.reformat(
-            format=self._video.pix_fmt,
-            dst_colorspace=BT709,
-            dst_color_range=LIMITED_RANGE,
-            interpolation=EXACT_COLOURS,
-        )
+        frame = self._converted(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"))
         frame.time_base = self._time_base
         frame.pts = round(at / self._time_base)
         self._mux_audio_until(float(at))
@@ -144,6 +141,14 @@ class VideoWriter:
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = LIMITED_RANGE
         return stream
+
+    def _converted(self, frame: Any) -> Any:
+        return frame.reformat(
+            format=self._video.pix_fmt,
+            dst_colorspace=BT709,
+            dst_color_range=LIMITED_RANGE,
+            interpolation=EXACT_COLOURS,
+        )
 
     def _open_audio(self) -> Iterator[tuple[float, Any]]:
         """(seconds on the written clock, packet) of every audio packet inside the span."""
@@ -189,3 +194,21 @@ class VideoWriter:
                 if not quietly:  # a failed close is a file that is not whole; after an error that is known already
                     raise
         self._container = self._source = None
+
+
+class LosslessWriter(VideoWriter):
+    """`VideoWriter` whose frames come back bit for bit: H.264 of RGB without quantisation, in the same containers.
+
+    FFmpeg and what is built on it read such files (ComfyUI, VLC, editors); browsers don't. Only for pixels that go on
+    into another step: they take many times the space. `crf` is not used.
+    """
+
+    def _add_video(self) -> Any:
+        stream: Any = self._container.add_stream("libx264rgb", rate=self._rate, options=LOSSLESS)
+        stream.width, stream.height = self.size
+        stream.pix_fmt = "rgb24"
+        stream.codec_context.time_base = self._time_base
+        return stream
+
+    def _converted(self, frame: Any) -> Any:
+        return frame

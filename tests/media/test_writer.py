@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from clips import audio_packets, number_of, shades, with_audio
 from physics_preserver.nodes.media.open import open_clip
-from physics_preserver.nodes.media.writer import VideoWriter
+from physics_preserver.nodes.media.writer import LosslessWriter, VideoWriter
 
 
 def write(path, images, **options):
@@ -77,3 +77,18 @@ def test_a_frame_of_another_size_is_refused(tmp_path):
     with pytest.raises(ValueError, match="64, 48"), VideoWriter(tmp_path / "a.mp4", 64, 48, Fraction(24)) as video:
         video.write(np.zeros((48, 62, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lossless_frames_come_back_bit_for_bit_with_their_times_and_audio(tmp_path):
+    source = with_audio(tmp_path / "source.mp4")
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (47, 65, 3), np.uint8) for _ in range(24)]
+    times = [Fraction(n, 24) + Fraction(n % 2, 1000) for n in range(24)]
+    base = Fraction(1, 24000)
+    with LosslessWriter(tmp_path / "a.mp4", 65, 47, Fraction(24), base, audio_from=source) as video:
+        for image, time in zip(images, times, strict=True):
+            video.write(image, time)
+    back = list(open_clip(tmp_path / "a.mp4"))
+    assert [frame.time for frame in back] == times
+    assert all(np.array_equal(frame.image, image) for frame, image in zip(back, images, strict=True))
+    assert audio_packets(tmp_path / "a.mp4") == audio_packets(source)
