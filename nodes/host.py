@@ -239,6 +239,39 @@ def new_output_folder(prefix: str) -> Path:
     return Path(parent, f"{name}_{counter:05}_")
 
 
+def keyed_output_folder(prefix: str, key: str) -> Path:
+    """A folder under ComfyUI's output that a run finds again: "physics/clip" -> output/physics/clip_<key>.
+
+    Raises:
+        ValueError: the prefix leads out of the output folder, or names none.
+    """
+    import folder_paths
+
+    if not prefix.strip() or prefix.rstrip().endswith(("/", "\\")):
+        raise ValueError(f"{prefix!r} names no folder; give a name such as physics/clip")
+    root = folder_paths.get_output_directory()
+    folder = os.path.join(root, f"{prefix.strip()}_{key}")
+    if not folder_paths.is_within_directory(root, folder):
+        raise ValueError(f"{prefix!r} leads out of ComfyUI's output folder; give a name inside it")
+    return Path(folder)
+
+
+def in_output(file: Path) -> tuple[str, str]:
+    """(name, subfolder) of a file under ComfyUI's output, as its viewer wants them."""
+    import folder_paths
+
+    return file.name, file.parent.relative_to(folder_paths.get_output_directory()).as_posix()
+
+
+def named_files(text: str) -> list[Path]:
+    """The files that a text on a node may name: in ComfyUI's input, in any of its model folders, or by their path."""
+    import folder_paths
+
+    folders = [folder for kind in folder_paths.folder_names_and_paths for folder in folder_paths.get_folder_paths(kind)]
+    places = [text, folder_paths.get_annotated_filepath(text), *(os.path.join(folder, text) for folder in folders)]
+    return [Path(place) for place in dict.fromkeys(places) if os.path.isfile(place)]
+
+
 def saved_folder(name: str) -> Path:
     """A folder named relative to ComfyUI's output, or with " [input]" or " [temp]" after it to those.
 
