@@ -16,6 +16,8 @@ from .extraction.onnx_runtime import OnnxRuntimeError
 from .extraction.pose_model import PoseModelError
 from .extraction.prompts import Point
 from .media.clip import ClipError
+from .remote import command as remote
+from .remote.errors import RemoteError
 from .validation.modes import COMPARE_MODES
 
 UNUSABLE, INTERRUPTED = 3, 130
@@ -24,11 +26,15 @@ UNUSABLE_ERRORS = (ClipError, OnnxRuntimeError, PoseModelError, ValueError, KeyE
 
 EXIT_CODES = """\
 exit codes:
-  0    done; for validate: the physics survived
-  1    validate: the physics did not survive; demo: a verdict was not as expected
-  2    validate: it could not be judged
-  3    the input or the arguments can't be used (the reason is on stderr); models check: a file is damaged
-  130  interrupted; nothing half-written is left behind
+  0    done; for validate, and for submit where the workflow validates: the physics survived
+  1    validate, submit: the physics did not survive; demo: a verdict was not as expected; check --server: a workflow
+       can't run there
+  2    validate, submit: it could not be judged
+  3    the input or the arguments can't be used (the reason is on stderr), or the server does not accept them; models
+       check: a file is damaged
+  4    submit: a node failed on the server or held the job back, or somebody cancelled it there
+  5    submit, check --server: no server answers, or it stayed away, or was restarted twice under the job
+  130  interrupted; nothing half-written is left behind, and submit's job is cancelled on the server
 """
 
 EXTRACT = """\
@@ -87,14 +93,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except UNUSABLE_ERRORS as error:
+    except (RemoteError, *UNUSABLE_ERRORS) as error:
         if options.debug:
             raise
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
         print(f"physics-preserver {options.command}: {text}", file=sys.stderr)
+        code, details = (error.exit_code, error.details) if isinstance(error, RemoteError) else (UNUSABLE, {})
         if options.json:
-            print(json.dumps({"error": text}))
-        return UNUSABLE
+            print(json.dumps({**details, "error": text}))
+        return code
     try:
         print(json.dumps(result.data) if options.json else result.text, flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -115,6 +122,7 @@ def build_parser() -> Parser:
     _validate(subparsers)
     _compare(subparsers)
     _demo(subparsers)
+    _submit(subparsers)
     _check(subparsers)
     _models(subparsers)
     return parser
@@ -285,8 +293,14 @@ def _demo(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
 
 
+def _submit(subparsers: Any) -> None:
+    summary = "run a workflow on a ComfyUI server, and fetch what it makes"
+    remote.add_arguments(_command(subparsers, "submit", commands.submit, summary, remote.DESCRIPTION, remote.EXAMPLES))
+
+
 def _check(subparsers: Any) -> None:
-    _command(subparsers, "check", commands.check, "say which back ends and models this installation has")
+    summary = "say which back ends and models this installation has, or what a server can run"
+    remote.add_check_arguments(_command(subparsers, "check", commands.check, summary))
 
 
 def _models(subparsers: Any) -> None:

@@ -29,6 +29,7 @@ from .media.open import open_clip
 from .media.pose import Poses, person_of
 from .models.catalogue import CATALOGUE, FOLDERS, find_entry, megabytes
 from .models.present import DAMAGED, check_file, files_there, where
+from .remote import command as remote
 
 # What `validate` found in the generated clip, for `compare`.
 FOUND_TRACK = "found_track.json"
@@ -197,7 +198,15 @@ BACK_ENDS = {
 }
 
 
+def submit(options: Namespace) -> Result:
+    return Result(*remote.submit(options))
+
+
 def check(options: Namespace) -> Result:
+    if options.server:
+        return Result(*remote.check(options))
+    if options.workflows:
+        raise ValueError("workflows are checked against a server: --server HOST:PORT is needed with them")
     packages = {name: package_version(name) for name in ("numpy", "opencv-python", "av", *BACK_ENDS)}
     data = {
         "python": platform.python_version(),

@@ -15,6 +15,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # ComfyUI's own requirements.txt has these (0.33), and a pack that lists them can only do harm.
 FROM_COMFYUI = {"torch", "torchvision", "torchaudio", "numpy", "av", "pillow", "scipy", "tqdm", "safetensors", "psutil"}
+FROM_COMFYUI |= {"aiohttp"}
 
 
 def names(lines: list[str]) -> list[str]:

@@ -1,0 +1,211 @@
+"""A ComfyUI server and the jobs on it, for scripts: plain calls that return when the thing is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ..media.writer import replacing
+from . import jobs
+from .errors import RemoteError, ServerDown
+from .jobs import OnStep, Submission
+from .outputs import REPORT, RemoteFile, Said, free_name, raise_failure, read_outputs
+from .steps import DONE, NOTE, RUNNING, Step, Watch
+from .transport import Transport
+from .workflow import Workflow
+
+T = TypeVar("T")
+
+# A download that breaks off is begun anew so often.
+DOWNLOADS = 3
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file that a job made, on this machine. title: of its node; kind: what that lists it as, such as "images"."""
+
+    title: str
+    node_id: str
+    kind: str
+    path: Path
+    size: int
+
+
+class Server:
+    """One ComfyUI, 0.33 or newer. Use it in a `with` block; calls block, and Ctrl-C leaves them at once.
+
+    Args:
+        address: HOST:PORT, or a URL with http or https and perhaps a path; the port is 8188 if none is named.
+    """
+
+    def __init__(self, address: str):
+        self._transport = Transport(address)
+        self.url = self._transport.shown
+
+    def __enter__(self) -> Server:
+        self._loop = asyncio.new_event_loop()
+        self._do(self._transport.open())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        try:
+            self._do(self._transport.close())
+        finally:
+            self._loop.close()
+
+    def stats(self) -> dict[str, Any]:
+        """What /system_stats says: {"system": {...}, "devices": [...]}. Raises ServerDown."""
+        stats = self.get("/system_stats")
+        if not isinstance(stats, dict) or "comfyui_version" not in stats.get("system", {}):
+            raise ServerDown(f"what answers at {self.url} is not ComfyUI")
+        return stats
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path such as "/queue". Raises RemoteError."""
+        return self._do(self._transport.get(path))
+
+    def submit(self, workflow: Workflow, on_step: OnStep = lambda step: None) -> Job:
+        """Send a workflow's files and queue it.
+
+        Raises:
+            ServerDown: nothing answers.
+            Refused: nodes are missing there, or the server finds the workflow invalid.
+            ValueError: a value or a file doesn't fit the workflow.
+        """
+        self.stats()
+        submission = self._do(jobs.prepare(self._transport, workflow))
+        socket = self._do(self._transport.listen(submission.client))
+        try:
+            self._do(jobs.queue(self._transport, submission, on_step))
+        except KeyboardInterrupt:
+            if submission.prompt_id:
+                on_step(Step(NOTE, text=self._cancelled(submission)))
+            raise
+        except BaseException:
+            self._do(socket.close())
+            raise
+        return Job(self, submission, socket)
+
+    def _cancelled(self, submission: Submission) -> str:
+        """Cancel on connections of its own: those of the call that Ctrl-C left may be in any state."""
+
+        async def over_again() -> str:
+            async with Transport(self._transport.url).opened() as transport:
+                return await jobs.cancel(transport, submission)
+
+        try:
+            return asyncio.run(over_again())
+        except RemoteError as error:
+            return f"the job could not be cancelled: {error}"
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        task = self._loop.create_task(work)
+        try:
+            return self._loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            task.cancel()
+            self._loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+            raise
+
+
+class Job:
+    """A workflow in a server's queue. After `wait`: `files` and `said` are what its nodes showed, by title."""
+
+    def __init__(self, server: Server, submission: Submission, socket: Any):
+        self._server, self._submission, self._socket = server, submission, socket
+        self.files: list[RemoteFile] = []
+        self.said: list[Said] = []
+
+    @property
+    def id(self) -> str:
+        """The server's id of the job; another one after it had to be submitted again."""
+        return self._submission.prompt_id
+
+    @property
+    def graph(self) -> dict[str, Any]:
+        """The workflow as it was submitted."""
+        return self._submission.graph
+
+    @property
+    def uploaded(self) -> dict[str, str]:
+        """Files of this machine and their names on the server."""
+        return dict(self._submission.uploaded)
+
+    @property
+    def submissions(self) -> int:
+        """How often it was queued: 2 when the server was restarted meanwhile."""
+        return self._submission.tries
+
+    def wait(self, on_step: OnStep = lambda step: None, patience_s: float = jobs.PATIENCE_S) -> None:
+        """Return when the job is done. A server that goes away is waited for; one that forgot the job gets it again.
+
+        Raises:
+            NodeFailed: a node raised an error; what other nodes made before is in `files` all the same.
+            JobStopped: it was cancelled on the server, or a node held it back.
+            JobLost, ServerDown: the server was restarted twice, or stayed away for more than `patience_s` seconds.
+        """
+        socket, self._socket = self._socket, None
+        entry, watch = self._server._do(
+            jobs.follow(self._server._transport, self._submission, socket, on_step, patience_s)
+        )
+        self._take(entry, watch)
+
+    def _take(self, entry: dict[str, Any], watch: Watch) -> None:
+        self.files, self.said = read_outputs(entry, self._submission.workflow)
+        raise_failure(entry, self._submission.workflow, watch.held)
+
+    def cancel(self) -> str:
+        """Stop it, wherever it is, and no other job; what became of it, in words."""
+        return self._server._cancelled(self._submission)
+
+    def download(self, folder: str | Path, on_step: OnStep = lambda step: None) -> list[Downloaded]:
+        """Fetch `files` into a folder. Each appears when it is whole; nothing is overwritten: names are counted on.
+
+        Raises:
+            ServerDown: the server went away.
+            RemoteError: a file is no longer on the server.
+            OSError: it can't be written.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return [self._fetch(file, folder, on_step) for file in self.files]
+
+    def verdict(self) -> dict[str, Any] | None:
+        """What the workflow's Validate Physics found: {"verdict": "passed" | "failed" | "not judged", "summary", ...};
+        the worst where there are several, None where there is none."""
+        found = []
+        for file in self.files:
+            if file.kind == REPORT:
+                report = self._server._do(self._server._transport.view_json(file.query))["report"]
+                kept = {key: report.get(key) for key in ("verdict", "summary", "score", "label")}
+                found.append({"title": file.title, **kept})
+        order = ["failed", "not judged"]
+        found.sort(key=lambda one: order.index(one["verdict"]) if one["verdict"] in order else len(order))
+        return found[0] if found else None
+
+    def _fetch(self, file: RemoteFile, folder: Path, on_step: OnStep) -> Downloaded:
+        path = free_name(folder, file.filename)
+        title = f"fetching {path.name}"
+
+        def told(so_far: int, size: int) -> object:
+            return on_step(Step(RUNNING, title, "", so_far, size))
+
+        with replacing(path) as partial:
+            self._insist(lambda: self._server._transport.download(file.query, partial, told), on_step)
+        size = path.stat().st_size
+        on_step(Step(DONE, title, "", size, size))
+        return Downloaded(file.title, file.node_id, file.kind, path, size)
+
+    def _insist(self, work: Callable[[], Coroutine[Any, Any, None]], on_step: OnStep) -> None:
+        for left in range(DOWNLOADS - 1, -1, -1):
+            try:
+                return self._server._do(work())
+            except ServerDown as error:
+                if not left:
+                    raise
+                on_step(Step(NOTE, text=f"{error}; once more"))
+                self._server._do(asyncio.sleep(jobs.RETRY_S))
