@@ -25,6 +25,9 @@ LOSSLESS = {"qp": "0", "preset": "ultrafast"}
 # libswscale's SWS_BILINEAR and SWS_ACCURATE_RND.
 EXACT_COLOURS = 0x2 | 0x40000
 
+# FFmpeg would delay all of a Matroska file by the priming of AAC, which lies before 0. A block may lie before it too.
+MATROSKA, KEEP_NEGATIVE = (".mkv", ".webm"), {"avoid_negative_ts": "disabled"}
+
 
 @contextmanager
 def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
@@ -93,7 +96,8 @@ class VideoWriter:
         self._source: Any = None
         self._container: Any = None
         try:
-            self._container = av.open(str(partial), "w")
+            options = KEEP_NEGATIVE if partial.suffix in MATROSKA else {}
+            self._container = av.open(str(partial), "w", options=options)
             self._video = self._add_video()
             self._audio = self._open_audio() if self._audio_from is not None else iter(())
             self._pending = next(self._audio, None)
@@ -120,7 +124,7 @@ class VideoWriter:
     ) -> bool | None:
         if error is None:
             try:
-                self._container.mux(self._video.encode(None))
+                self._flush()
                 self._mux_audio_until(float("inf"))
                 self._close_files()
             except BaseException as late:
@@ -130,6 +134,9 @@ class VideoWriter:
         else:
             self._close_files(quietly=True)
         return self._place.__exit__(kind, error, trace)
+
+    def _flush(self) -> None:
+        self._container.mux(self._video.encode(None))
 
     def _add_video(self) -> Any:
         width, height = self.size
