@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .conditioning.nodes import VACEControl
+from .conditioning.reskin_nodes import ReskinJoin, ReskinLongClip, ReskinWindow
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .extraction.pose_nodes import EstimatePose
 from .extraction.sam2_nodes import LoadSAM2
@@ -32,6 +33,9 @@ class PhysicsPreserver(ComfyExtension):
             PreviewPrompts,
             ApproveTracks,
             VACEControl,
+            ReskinLongClip,
+            ReskinWindow,
+            ReskinJoin,
             ValidatePhysics,
             CompareClips,
         ]

@@ -106,9 +106,24 @@ class Server:
             *("--disable-auto-launch", "--disable-api-nodes"),
             *("--cache-lru", "200"),  # the default forgets results when the machine's memory runs low
         ]
-        with self.log_file.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=base, stdout=log, stderr=subprocess.STDOUT)
+        self._command = command
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it: at first, or again after `kill` or `stop`, in the same place and on the same port."""
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=self.base, stdout=log, stderr=subprocess.STDOUT)
         self._wait_for_start()
+
+    def kill(self) -> None:
+        """End it as a crash does, with no time to tidy up."""
+        self._process.kill()
+        self._process.wait()
 
     @property
     def log(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from ..host import progress, require_memory
 from ..media.clip import Clip, TrimmedClip
 from ..media.track import Track
+from ..media.writer import VideoWriter
 from .choices import BACKGROUND, EVERYTHING, Choices, ConditioningError
 from .plan import ControlPlan
 from .run_folder import RunFolder
@@ -140,6 +141,17 @@ def run_window(run: RunFolder, footage: Footage, number: int, generate: Generate
     frames, seam = make_window(footage, window, before, [], generate, window_seed(seed, number))
     run.write(number, frames)
     return seam
+
+
+def write_result(run: RunFolder, clip: Clip) -> None:
+    """Join all windows to one video at the source's times and with its sound; then remove them."""
+    height, width = run.size
+    span = clip.span()
+    with VideoWriter(run.result, width, height, clip.rate, clip.time_base, clip.audio_file(), span) as video:
+        total = run.windows[-1].stop
+        for source, image in zip(progress(clip, total, "joining"), run.frames(), strict=True):
+            video.write(image, source.time)
+    run.clean()
 
 
 def part_of(track: Track, start: int, stop: int) -> Track:

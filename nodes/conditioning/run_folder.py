@@ -20,7 +20,7 @@ from .windows import Window
 
 SCHEMA = "physics-preserver/reskin"
 SCHEMA_VERSION = 1
-ABOUT, RESULT = "run.json", "reskin.mp4"
+ABOUT, RESULT = "run.json", "reskin"
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,19 @@ class RunFolder:
         windows: the run's plan.
         size: (H, W) px.
         rate: frames per second.
+        suffix: of the finished video, see `writer.container_for`.
     """
 
     folder: Path
     windows: Sequence[Window]
     size: tuple[int, int]
     rate: Fraction
+    suffix: str = ".mp4"
 
     @property
     def result(self) -> Path:
         """The finished video; it stays, the windows don't."""
-        return self.folder / RESULT
+        return self.folder / (RESULT + self.suffix)
 
     def begin(self) -> int:
         """Make the folder, or find it again. Returns how many windows are finished, counted from the first.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -78,6 +79,10 @@ class Clip:
     def span(self) -> tuple[Fraction, Fraction | None]:
         """(start, end) in seconds of the source file's clock that the clip covers; end None = to the file's end."""
         return Fraction(0), None
+
+    def audio_file(self) -> str | None:
+        """The file whose sound is the clip's, None for folders and frames in memory."""
+        return self.path if self.path is not None and Path(self.path).is_file() else None
 
     def __iter__(self) -> Iterator[Frame]:
         return self.read()

@@ -191,7 +191,7 @@ def write_pose_video(
         ClipError, OSError: see drawn_frames and VideoWriter.
     """
     height, width = size
-    audio = clip.path if clip is not None and clip.path is not None and Path(clip.path).is_file() else None
+    audio = None if clip is None else clip.audio_file()
     base, span = (None, (Fraction(0), None)) if clip is None else (clip.time_base, clip.span())
     frames = drawn_frames(people, placed_in, size, style, clip, over, rate)
     with VideoWriter(path, width, height, rate if clip is None else clip.rate, base, audio, span) as video:

@@ -42,8 +42,8 @@ def write_preview(path: Path, clip: Clip, track: Track, relations: Mapping[str, 
         touches = [Touch(*of) for of in zip(relations["contact"], relations["airborne"], strict=True)]
         if len(touches) != len(track):
             raise ClipError(f"the relations are of {len(touches)} frames, the track has {len(track)}")
-    audio = clip.path if clip.path is not None and Path(clip.path).is_file() else None
-    with VideoWriter(path, clip.width, clip.height, clip.rate, clip.time_base, audio, clip.span()) as video:
+    size = (clip.width, clip.height)
+    with VideoWriter(path, *size, clip.rate, clip.time_base, clip.audio_file(), clip.span()) as video:
         frames = 0
         for frame in progress(clip, len(track), "drawing"):
             if frame.index < len(track):

@@ -22,6 +22,9 @@ BT709, LIMITED_RANGE = 1, 1
 # x264 without quantisation. On 720p footage "ultrafast" is seven times as fast as "medium", for files a third larger.
 LOSSLESS = {"qp": "0", "preset": "ultrafast"}
 
+# Audio that players of MP4 know, by FFmpeg's names.
+IN_MP4 = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "mp3float", "opus", "libopus"}
+
 # libswscale's SWS_BILINEAR and SWS_ACCURATE_RND.
 EXACT_COLOURS = 0x2 | 0x40000
 
@@ -201,6 +204,17 @@ class VideoWriter:
                 if not quietly:  # a failed close is a file that is not whole; after an error that is known already
                     raise
         self._container = self._source = None
+
+
+def container_for(audio_from: str | Path | None) -> str:
+    """The suffix of a file that can hold a file's audio packets: ".mp4" where that can, else ".mov", else ".mkv"."""
+    if audio_from is None:
+        return ".mp4"
+    with av.open(str(audio_from)) as source:
+        codecs = {stream.codec_context.name for stream in source.streams.audio}
+    if codecs <= IN_MP4:
+        return ".mp4"
+    return ".mov" if all(codec in IN_MP4 or codec.startswith("pcm_") for codec in codecs) else ".mkv"
 
 
 class LosslessWriter(VideoWriter):

@@ -22,9 +22,15 @@ NODES = {
     "PP_PreviewPrompts": ["MASK"],
     "PP_ApproveTracks": ["SAM3_TRACK_DATA"],
     "PP_VACEControl": ["IMAGE", "MASK", "INT", "INT", "INT", "PHYSICS_CONTROL", "STRING", "IMAGE", "MASK"],
+    "PP_ReskinLongClip": ["VIDEO", "STRING"],
+    "PP_ReskinWindow": ["PP_RESKIN_DONE"],
+    "PP_ReskinJoin": ["VIDEO", "STRING"],
     "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "MASK", "STRING", "SAM3_TRACK_DATA"],
     "PP_CompareClips": ["VIDEO"],
 }
+
+# They take no footage, or not from a user.
+WITHOUT_FRAMES = {"PP_LoadPhysics", "PP_LoadSAM2", "PP_ReskinWindow", "PP_ReskinJoin"}
 
 OPTIONAL = ("cv2", "sam2", "ultralytics", "rtmlib", "onnxruntime", "matplotlib")
 
@@ -32,6 +38,11 @@ LOAD_WITHOUT = """
 import asyncio, importlib.util, sys
 sys.argv = ["main.py", "--cpu"]
 sys.path.insert(0, {comfyui!r})
+import comfy.options
+comfy.options.enable_args_parsing()  # or --cpu isn't read
+import comfy.samplers  # ComfyUI is there before any pack
+for name in [name for name in sys.modules if name.partition(".")[0] in {absent!r}]:
+    del sys.modules[name]
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
@@ -73,7 +84,7 @@ def test_node_explains_itself(info: dict, name: str) -> None:
     assert all(about["output_tooltips"])
 
 
-@pytest.mark.parametrize("name", sorted(set(NODES) - {"PP_LoadPhysics", "PP_LoadSAM2"}))
+@pytest.mark.parametrize("name", sorted(set(NODES) - WITHOUT_FRAMES))
 def test_frames_come_as_video_or_image(info: dict, name: str) -> None:
     inputs = {**info[name]["input"]["required"], **info[name]["input"].get("optional", {})}
     frames = {kind for key, (kind, _) in inputs.items() if key in ("clip", "generated", "pose")}

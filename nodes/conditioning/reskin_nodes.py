@@ -1,0 +1,245 @@
+"""Long clips in ComfyUI: the node that plans windows, and the two that it expands to."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import InputImpl, io, ui
+from comfy_execution.graph_utils import GraphBuilder
+
+from .. import host
+from .native_nodes import ObjectTrack, Sampling, choice_inputs, footage_of, guide_inputs, model_inputs, sampling_inputs
+from .plan import TRAINED_LENGTH
+from .windows import DEFAULT_OVERLAP, LEAST_OVERLAP
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .reskin import Footage
+    from .run_folder import RunFolder
+
+Job = io.Custom("PP_RESKIN_JOB")
+Done = io.Custom("PP_RESKIN_DONE")
+
+
+@dataclass(frozen=True)
+class ReskinJob:
+    """What all windows of a run share. It is passed as it is, so that nothing above the node runs again."""
+
+    footage: Footage
+    sampling: Sampling
+    reference: np.ndarray | None
+    run: RunFolder
+
+
+class ReskinLongClip(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PP_ReskinLongClip",
+            display_name="Reskin Long Clip",
+            category="physics preserver/conditioning",
+            description=(
+                "Repaints a clip of any length with Wan VACE, in windows that each go on from the last frames of the "
+                "one before. A run that was cancelled or crashed goes on with the window it was in."
+            ),
+            search_aliases=["wan", "vace", "long video", "context windows", "extend video", "sliding window"],
+            inputs=[
+                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The footage that was tracked."),
+                ObjectTrack.Input("track", tooltip="Its track."),
+                *model_inputs(),
+                *choice_inputs(),
+                io.Int.Input(
+                    "width",
+                    default=832,
+                    min=0,
+                    max=16384,
+                    step=16,
+                    tooltip="px, lowered to a multiple of 16. 0: from the height, or the clip's. Wan's: 832 or 1280.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=480,
+                    min=0,
+                    max=16384,
+                    step=16,
+                    tooltip="px, lowered to a multiple of 16. 0: from the width, or the clip's. Wan's: 480 or 720.",
+                ),
+                *sampling_inputs(),
+                io.Int.Input(
+                    "window",
+                    default=TRAINED_LENGTH,
+                    min=5,
+                    max=1001,
+                    step=4,
+                    advanced=True,
+                    tooltip="Frames that go through the model together, 4n + 1. Wan was trained on 81; fewer need less "
+                    "memory.",
+                ),
+                io.Int.Input(
+                    "overlap",
+                    default=DEFAULT_OVERLAP,
+                    min=LEAST_OVERLAP,
+                    max=1000,
+                    step=4,
+                    advanced=True,
+                    tooltip="Frames of the window before that a window is shown, 4n + 2. More hold the motion better "
+                    "and take more time.",
+                ),
+                io.String.Input(
+                    "filename_prefix",
+                    default="physics/reskin",
+                    tooltip="Name of the run's folder inside ComfyUI's output; a key of all settings is added.",
+                ),
+                *guide_inputs(),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="As many frames as the clip, at its times, with its file's sound."),
+                io.String.Output("notes", tooltip="Windows, seeds, how they were joined, and what had been finished."),
+            ],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            is_output_node=True,
+            enable_expand=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        clip: Any,
+        track: Any,
+        width: int,
+        height: int,
+        window: int,
+        overlap: int,
+        filename_prefix: str,
+        repaint: str,
+        guide: str,
+        shape: str,
+        grow: int,
+        latent_aligned: bool,
+        guide_video: Any = None,
+        references: Any = None,
+        **sampling: Any,
+    ) -> io.NodeOutput:
+        from ..media.exchange import from_socket
+        from ..media.open import open_clip
+        from ..media.writer import container_for
+        from .choices import Choices
+        from .plan import plan_control
+        from .references import reference_sheet
+        from .run_folder import RunFolder
+        from .windows import plan_windows
+
+        tracked = from_socket(track)
+        source = open_clip(clip, rate=tracked.rate)
+        plan = plan_control(tracked.clip_size, 1, width or None, height or None)
+        choices = Choices(repaint, guide, shape, grow, latent_aligned)
+        footage = footage_of(source, tracked, plan, choices, guide_video, range(len(tracked)))
+        windows = plan_windows(len(tracked), window, overlap)
+        key, notes = cls._key()
+        folder = host.keyed_output_folder(filename_prefix, key)
+        run = RunFolder(folder, windows, footage.size, source.rate, container_for(source.audio_file()))
+        finished = run.begin()
+        notes += [*plan.notes, _planned(run, sampling["seed"])]
+        if run.result.is_file():
+            return _output(run, [*notes, "this very run was finished before: its video is used"])
+        if finished:
+            notes.append(f"the first {finished} of {len(windows)} windows were finished before and are used")
+        for note in notes:
+            logging.info("Physics Preserver, Reskin Long Clip: %s", note)
+        sheet = None if references is None else reference_sheet(references, plan.width, plan.height)
+        job = ReskinJob(footage, Sampling(**sampling), sheet, run)
+        graph, done = GraphBuilder(), notes
+        for number in range(finished, len(windows)):
+            done = graph.node("PP_ReskinWindow", job=job, number=number, before=done).out(0)
+        joined = graph.node("PP_ReskinJoin", job=job, done=done)
+        return io.NodeOutput(joined.out(0), joined.out(1), expand=graph.finalize())
+
+    @classmethod
+    def _key(cls) -> tuple[str, list[str]]:
+        from .identity import NeverTheSame, workflow_key
+
+        find, hidden = host.named_files, cls.hidden
+        try:
+            return workflow_key(hidden.dynprompt.get_node, hidden.unique_id, find, without=("filename_prefix",)), []
+        except NeverTheSame as reason:
+            return uuid.uuid4().hex[:16], [f"this run can't be continued after a crash: {reason}"]
+
+
+class ReskinWindow(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PP_ReskinWindow",
+            display_name="Reskin Window",
+            category="physics preserver/conditioning",
+            description="One window of Reskin Long Clip, which makes this node by itself.",
+            search_aliases=["vace window"],
+            inputs=[
+                Job.Input("job", tooltip="What all windows share."),
+                io.Int.Input("number", default=0, min=0, tooltip="Which window, from 0."),
+                Done.Input("before", tooltip="The window before is finished; what there is to say so far."),
+            ],
+            outputs=[Done.Output("done", tooltip="This window is finished.")],
+            is_dev_only=True,
+        )
+
+    @classmethod
+    def execute(cls, job: ReskinJob, number: int, before: Sequence[str]) -> io.NodeOutput:
+        from .reskin import run_window
+
+        generate = job.sampling.generate(job.reference)
+        seam = run_window(job.run, job.footage, number, generate, job.sampling.seed)
+        window = job.run.windows[number]
+        said = f"window {number + 1} of {len(job.run.windows)}: frames {window.start} to {window.stop - 1}"
+        if seam is not None:
+            said += f"; the {window.kept} frames it shares with the one before {seam.describe()}"
+        logging.info("Physics Preserver, Reskin Long Clip: %s", said)
+        return io.NodeOutput([*before, said])
+
+
+class ReskinJoin(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PP_ReskinJoin",
+            display_name="Reskin Join",
+            category="physics preserver/conditioning",
+            description="The end of Reskin Long Clip, which makes this node by itself: one video of all windows.",
+            search_aliases=["vace windows join"],
+            inputs=[
+                Job.Input("job", tooltip="What all windows share."),
+                Done.Input("done", tooltip="The last window is finished; what there is to say."),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="The whole clip."),
+                io.String.Output("notes", tooltip="What there was to say."),
+            ],
+            is_dev_only=True,
+        )
+
+    @classmethod
+    def execute(cls, job: ReskinJob, done: Sequence[str]) -> io.NodeOutput:
+        from .reskin import write_result
+
+        write_result(job.run, job.footage.clip)
+        return _output(job.run, done)
+
+
+def _planned(run: RunFolder, seed: int) -> str:
+    count, (height, width) = len(run.windows), run.size
+    first = run.windows[0]
+    said = f"{run.windows[-1].stop} frames of {width}x{height} in {count} window{'s' if count > 1 else ''}"
+    padded = f", padded by {first.padding}" if first.padding else ""
+    seeds = f"seed {seed}" if count == 1 else f"seeds {seed} and on, one more for each window"
+    return f"{said} of {first.length} frames{padded}, {seeds}"
+
+
+def _output(run: RunFolder, notes: Sequence[str]) -> io.NodeOutput:
+    name, subfolder = host.in_output(run.result)
+    shown = ui.PreviewVideo([ui.SavedResult(name, subfolder, io.FolderType.output)])
+    return io.NodeOutput(InputImpl.VideoFromFile(str(run.result)), "\n".join(notes), ui=shown)
