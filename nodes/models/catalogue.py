@@ -147,6 +147,8 @@ FOLDERS = {
     "yolo": (".pt", ".onnx"),
     "sam2": (".pt", ".safetensors"),
     "dwpose": (".onnx",),
+    "matting": (".pth", ".pt", ".safetensors"),
+    "vitmatte": (".safetensors", ".bin", ".pth"),
 }
 
 

@@ -1,0 +1,262 @@
+"""Learned matting: MEMatte and ViTMatte checkpoints, found, told apart by their weights, loaded strictly, and run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import host
+from ..models.catalogue import FOLDERS
+from .trimap import INSIDE, OUTSIDE
+
+if TYPE_CHECKING:
+    import torch
+
+# Where checkpoints are looked for: our own folder, and the one other matting packs have.
+MATTE_FOLDERS = ("matting", "vitmatte")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+
+# RGB of 0..255. MEMatte and the original ViTMatte normalise with ImageNet's numbers, in training and in their demos.
+# transformers' image processor (and the preprocessor_config.json beside its ViTMatte files) says .5 and .5 instead, but
+# those weights are the authors' own with other names, so what they were trained with is used here.
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+MULTIPLE = 32
+
+# Working memory in bytes for a pixel of a tile in float32, an upper estimate: MEMatte's decoder holds about 240 values
+# a pixel, ViTMatte's beside it 16 heads' explicit attention, which grows with the tile's area.
+PIXEL_BYTES = {"mematte": 1200, "vitmatte": 1200}
+ATTENTION_BYTES = {"mematte": 0, "vitmatte": 2 * 12 * 4 / 16**4}
+
+# What a user is told about a file that nobody has.
+KNOWN = (
+    "MEMatte_ViTS_DIM.pth (117 MB, MIT by its README) and MEMatte_ViTB_DIM.pth (440 MB) are linked from "
+    "https://github.com/linyiheng123/MEMatte and go into models/matting; ViTMatte (Apache-2.0) is model.safetensors of "
+    "https://huggingface.co/hustvl/vitmatte-small-composition-1k (103 MB) or vitmatte-base-composition-1k (387 MB), in "
+    "a folder of that name in models/vitmatte"
+)
+
+
+class CheckpointError(ValueError):
+    """A file that is no matting checkpoint, or a damaged one, said in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatteModel:
+    """A loaded matting network, the socket PP_MATTE_MODEL.
+
+    Attributes:
+        kind: "mematte" or "vitmatte".
+        name: kind and size, such as "MEMatte ViT-S".
+        module: the network.
+        dtype: what convolutions, projections and attention are computed in; the rest stays float32.
+        patcher: ComfyUI's ModelPatcher of the module, None outside ComfyUI.
+        file: the checkpoint's name, "" when it was not read from a file.
+    """
+
+    kind: str
+    name: str
+    module: torch.nn.Module = field(repr=False)
+    dtype: torch.dtype
+    patcher: Any = field(default=None, repr=False)
+    file: str = ""
+
+    def ready(self, tile: int) -> None:
+        """Have the network on its device, with room for one tile of so many px a side."""
+        area = float(tile * tile)
+        host.load_model(self.patcher, int(PIXEL_BYTES[self.kind] * area + ATTENTION_BYTES[self.kind] * area * area))
+
+    def solve(self, image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
+        """The raw alpha of one tile, float32 [h, w] in 0..1; known regions are not forced.
+
+        Args:
+            image: uint8 [h, w, 3] RGB; trimap: uint8 [h, w] of 0, 128, 255; prior is not used.
+        """
+        import torch
+
+        device = host.model_device()
+        batch = torch.from_numpy(prepared(image, trimap))[None].to(device)
+        half = self.dtype != torch.float32
+        with torch.inference_mode(), torch.autocast(device.type, self.dtype, enabled=half):
+            out = self.module(batch)
+        alpha = out if isinstance(out, torch.Tensor) else out.alphas
+        return alpha[0, 0, : image.shape[0], : image.shape[1]].float().cpu().numpy()
+
+
+def prepared(image: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+    """The network's input, float32 [4, h', w']: normalised RGB, and the trimap as 0, .5, 1.
+
+    Padded with zeros on the right and below to multiples of 32 after the normalisation: mean grey, and background.
+    """
+    height, width = trimap.shape
+    padded = np.zeros((4, -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE), np.float32)
+    normal = (image.astype(np.float32) - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    padded[:3, :height, :width] = normal.transpose(2, 0, 1)
+    padded[3, :height, :width] = np.select([trimap == OUTSIDE, trimap == INSIDE], [0.0, 1.0], 0.5)
+    return padded
+
+
+def matte_files() -> list[str]:
+    """Checkpoints that are there, as "folder/name", sorted."""
+    return [f"{folder}/{name}" for folder in MATTE_FOLDERS for name in host.list_models(folder, FOLDERS[folder])]
+
+
+def find_matte_model(name: str) -> Path:
+    """The file of a checkpoint: a path, a folder with a model.safetensors, or a name in MATTE_FOLDERS.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says where it belongs and where it comes from.
+    """
+    given = Path(name)
+    if given.is_dir() and (given / "model.safetensors").is_file():
+        return given / "model.safetensors"
+    if given.is_file():
+        return given
+    first, _, rest = name.partition("/")
+    for folder in [first] if first in MATTE_FOLDERS else MATTE_FOLDERS:
+        try:
+            return host.find_model(folder, rest if first in MATTE_FOLDERS else name)
+        except FileNotFoundError:
+            continue
+    looked = ", ".join(str(place) for folder in MATTE_FOLDERS for place in host.model_folders(folder))
+    raise FileNotFoundError(f"{name} is not there; it was looked for in: {looked}. {KNOWN}.")
+
+
+def check_matte_choice(name: str | None) -> bool | str:
+    """For a node's validate_inputs: True for a file that is there or None (a link), else what to tell the user."""
+    try:
+        return name is None or find_matte_model(name).is_file()
+    except FileNotFoundError as error:
+        return str(error)
+
+
+def load_matte_model(file: Path, precision: str = "auto") -> MatteModel:
+    """Load a MEMatte checkpoint (.pth as the authors' trainer writes it, or .safetensors) or a ViTMatte one
+    (model.safetensors or pytorch_model.bin of the transformers library). Which and how large is read from the weights.
+
+    Args:
+        precision: "fp32", "fp16", "bf16", or "auto": fp16 on a GPU, whose steps are finer than bf16's, else fp32.
+
+    Raises:
+        CheckpointError: the file is damaged, is something else, or lacks weights or has others.
+        ModuleNotFoundError: torch, safetensors or transformers is not installed.
+        ValueError: an unknown precision.
+    """
+    weights = read_weights(file)
+    kind, name, net = _build(weights, file.name)
+    own = net.state_dict()
+    wrong = [key for key in sorted(own.keys() & weights.keys()) if own[key].shape != weights[key].shape]
+    missing, strange = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    if wrong or missing or strange:
+        said = [
+            f"{len(keys)} {what} (such as {keys[0]})"
+            for keys, what in (
+                (missing, "weights are missing"),
+                (strange, "are unknown"),
+                (wrong, "have another shape"),
+            )
+            if keys
+        ]
+        raise CheckpointError(f"{file.name} is not a whole {name}: {', '.join(said)}; download it again")
+    net.load_state_dict(dict(weights), strict=True)
+    return place(net, kind, name, precision, file.name)
+
+
+def _build(weights: Mapping[str, torch.Tensor], file: str) -> tuple[str, str, torch.nn.Module]:
+    import torch
+
+    from . import mematte, vitmatte
+
+    architecture = mematte.recognise(weights)
+    about = vitmatte.recognise(weights) if architecture is None else None
+    with torch.random.fork_rng(devices=[]):
+        if architecture is not None:
+            return "mematte", architecture.name, mematte.MEMatte(architecture)
+        if about is not None:
+            return "vitmatte", vitmatte.name_of(about), vitmatte.build(about)
+    first = next(iter(weights), "nothing")
+    raise CheckpointError(f"{file} is neither a MEMatte nor a transformers ViTMatte checkpoint: it begins with {first}")
+
+
+def read_weights(file: Path) -> dict[str, torch.Tensor]:
+    """The state dict in a file, on the CPU: what stands under "model" unwrapped, a training teacher left out.
+
+    Raises:
+        CheckpointError: the file can't be read, or holds something else than named tensors.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{file.name} can't be read: learned matting needs torch, which is not installed: pip install torch"
+        ) from error
+    try:
+        if file.suffix.lower() == ".safetensors":
+            import safetensors.torch
+
+            found = safetensors.torch.load_file(file)
+        else:
+            found = torch.load(file, map_location="cpu", weights_only=True)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{file.name} needs the package {error.name}, which is not installed: run `pip install {error.name}`"
+        ) from error
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # each format has its own: a broken zip, pickle, header or tensor
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        if "weights_only" in str(error) or "Weights only" in str(error):
+            reason = "it holds something else than weights, and such files are not opened"
+        size = f"{file.stat().st_size / 2**20:.1f} MB"
+        raise CheckpointError(
+            f"{file.name} ({size}) can't be read as a checkpoint: {reason}; download it again"
+        ) from error
+    if isinstance(found, dict) and isinstance(found.get("model"), dict):
+        found = found["model"]
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise CheckpointError(f"{file.name} is not a matting checkpoint: it is not a table of named tensors")
+    return {key: value for key, value in found.items() if not key.startswith("teacher_backbone.")}
+
+
+def place(net: torch.nn.Module, kind: str, name: str, precision: str = "auto", file: str = "") -> MatteModel:
+    """Give a network its precision and its place: ComfyUI's care, or a GPU, or the CPU.
+
+    fp16 and bf16 hold the weights of convolutions and linear layers in that type and compute under autocast.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+    import torch
+
+    dtype = _dtype(precision, host.model_device())
+    if dtype != torch.float32:
+        for module in net.modules():
+            if isinstance(module, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d)):
+                module.to(dtype)
+    net.eval().requires_grad_(False)
+    # A tile takes seconds on a CPU, so cancel is looked for at every block.
+    for block in _blocks(net, kind):
+        block.register_forward_pre_hook(_look_for_cancel)
+    return MatteModel(kind, name, net, dtype, host.adopt_model(net), file)
+
+
+def _blocks(net: Any, kind: str) -> list[torch.nn.Module]:
+    return list(net.backbone.blocks if kind == "mematte" else net.backbone.encoder.layer)
+
+
+def _look_for_cancel(module: torch.nn.Module, args: Any) -> None:
+    host.check_cancelled()
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    import torch
+
+    named = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    if precision in named:
+        return named[precision]
+    if precision != "auto":
+        raise ValueError(f"precision {precision!r} is unknown; it is one of {', '.join(PRECISIONS)}")
+    return torch.float16 if device.type == "cuda" else torch.float32
