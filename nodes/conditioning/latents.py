@@ -16,6 +16,8 @@ import numpy as np
 
 # Pixel frames in a latent after the first.
 GROUP = 4
+# Pixel frames of the clips that Wan was trained on; longer ones degrade (ali-vilab/VACE issue 99).
+TRAINED_LENGTH = 81
 
 
 def latent_count(length: int) -> int:

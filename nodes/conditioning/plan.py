@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 
 from .choices import ConditioningError
+from .latents import TRAINED_LENGTH
 
 # The model's patches span 16 px and its VAE packs 4 frames after the first into one.
 SIZE_STEP, LENGTH_STEP = 16, 4
-# What Wan was trained on; longer clips degrade (ali-vilab/VACE issue 99).
-TRAINED_LENGTH = 81
 
 FITS = ("trim", "pad")
 

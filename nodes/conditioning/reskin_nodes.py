@@ -12,8 +12,8 @@ from comfy_api.latest import InputImpl, io, ui
 from comfy_execution.graph_utils import GraphBuilder
 
 from .. import host
+from .latents import TRAINED_LENGTH
 from .native_nodes import ObjectTrack, Sampling, choice_inputs, footage_of, guide_inputs, model_inputs, sampling_inputs
-from .plan import TRAINED_LENGTH
 from .windows import DEFAULT_OVERLAP, LEAST_OVERLAP
 
 if TYPE_CHECKING:

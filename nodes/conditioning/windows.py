@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .choices import ConditioningError
-from .plan import LENGTH_STEP, TRAINED_LENGTH
+from .latents import GROUP, TRAINED_LENGTH
 
 # 10 frames are three latents that are read as kept: .6 s at Wan's 16 frames per second.
 DEFAULT_OVERLAP = 10
@@ -68,13 +68,13 @@ def plan_windows(frames: int, window: int = TRAINED_LENGTH, overlap: int = DEFAU
     length, kept = whole_length(window), keepable(overlap)
     if overlap < LEAST_OVERLAP:
         raise ConditioningError(f"windows overlap by {LEAST_OVERLAP} frames or more, not {overlap}")
-    if length - kept < LENGTH_STEP:
+    if length - kept < GROUP:
         raise ConditioningError(
             f"an overlap of {overlap} leaves a window of {window} frames nothing to make: choose "
-            f"{max(LEAST_OVERLAP, keepable(length - LENGTH_STEP))} or less, or longer windows"
+            f"{max(LEAST_OVERLAP, keepable(length - GROUP))} or less, or longer windows"
         )
     if frames <= length:
-        return (Window(0, frames, padding=-(frames - 1) % LENGTH_STEP),)
+        return (Window(0, frames, padding=-(frames - 1) % GROUP),)
     windows = [Window(0, length)]
     while windows[-1].stop < frames:
         stop = min(windows[-1].stop - kept + length, frames)
@@ -86,9 +86,9 @@ def whole_length(frames: int) -> int:
     """`frames` lowered to 4 n + 1. Raises ConditioningError below 1."""
     if frames < 1:
         raise ConditioningError(f"a window has 1 frame or more, not {frames}")
-    return (frames - 1) // LENGTH_STEP * LENGTH_STEP + 1
+    return (frames - 1) // GROUP * GROUP + 1
 
 
 def keepable(frames: int) -> int:
     """`frames` lowered to 4 k + 2, the numbers of first frames that VACE reads as kept; 0 below 2."""
-    return max(0, (frames - 2) // LENGTH_STEP * LENGTH_STEP + 2)
+    return max(0, (frames - 2) // GROUP * GROUP + 2)
