@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .about import serve_about
 from .conditioning.nodes import VACEControl
 from .conditioning.reskin_nodes import ReskinJoin, ReskinLongClip, ReskinWindow
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
@@ -17,6 +18,7 @@ from .validation.nodes import CompareClips, ValidatePhysics
 class PhysicsPreserver(ComfyExtension):
     async def on_load(self) -> None:
         serve_frames()
+        serve_about()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..about import ABOUT, version
 from .errors import RemoteError
-from .missing import files_wanted, missing_nodes, missing_values, model_sources, shipped
+from .missing import MODEL, NODE, files_wanted, missing_nodes, missing_values, shipped
 from .packs import OURS
 from .server import Server
 from .workflow import Workflow
 
 SCHEMA, SCHEMA_VERSION = "physics-preserver/server-check", 1
-
-# Where a server's pack tells its version.
-ABOUT = "/physics_preserver/about"
 
 
 def check_server(server: Server, workflows: Sequence[Path] = ()) -> dict[str, Any]:
@@ -27,8 +25,8 @@ def check_server(server: Server, workflows: Sequence[Path] = ()) -> dict[str, An
 
     Returns:
         url, comfyui (version), python, torch, devices (name, bytes in all and free), memory (bytes in all and free),
-        pack (installed, version or None, folder), workflows: per file name, can_run, missing (see `Missing`), files
-        (the inputs that the user gives a file).
+        pack (installed, version or None, folder, here: the version of this copy), workflows: of each the name, can_run,
+        missing (see `Missing`), files (the inputs that the user gives a file).
 
     Raises:
         RemoteError: nothing answers.
@@ -40,7 +38,7 @@ def check_server(server: Server, workflows: Sequence[Path] = ()) -> dict[str, An
     system = stats["system"]
     judged = []
     for path, workflow in read:
-        absent = [*missing_nodes(workflow, info), *missing_values(workflow, info, model_sources(path))]
+        absent = [*missing_nodes(workflow, info), *missing_values(workflow, info)]
         judged.append(
             {
                 "name": workflow.name,
@@ -68,41 +66,62 @@ def check_server(server: Server, workflows: Sequence[Path] = ()) -> dict[str, An
 
 
 def in_words(found: dict[str, Any]) -> str:
-    """The result of `check_server` as text; what is missing several times is said once."""
+    """The result of `check_server` as text; where a thing comes from is said once."""
     memory = found["memory"]
     lines = [
         f"{found['url']}: ComfyUI {found['comfyui']}, Python {found['python']}, torch {found['torch']}",
         f"memory: {_gigabytes(memory['free'])} of {_gigabytes(memory['total'])} free",
         *(f"device: {d['name']}, {_gigabytes(d['free'])} of {_gigabytes(d['total'])} free" for d in found["devices"]),
+        _pack_in_words(found["pack"]),
     ]
-    pack = found["pack"]
-    if pack["installed"]:
-        lines.append(
-            f"{OURS.name}: {pack['version'] or 'a version that does not tell its number'}, in {pack['folder']}"
-        )
-    else:
-        lines.append(f"{OURS.name}: not installed there; get it from ComfyUI-Manager or {OURS.url}")
     said: set[str] = set()
     for workflow in found["workflows"]:
-        files = f" (give it: {', '.join(workflow['files'])})" if workflow["files"] else ""
-        lines.append(f"{workflow['name']}: {f'can run{files}' if workflow['can_run'] else 'can NOT run'}")
-        for item in workflow["missing"]:
-            key = f"{item['kind']} {item['name']} {item['where']}"
-            lines.append(f"  missing: {item['kind']} {item['name']}, see above" if key in said else
-                         f"  missing: {item['text']}")  # fmt: skip
-            said.add(key)
+        files = f"; it reads {', '.join(workflow['files'])}" if workflow["files"] else ""
+        lines.append(f"{workflow['name']}: {f'can run{files}' if workflow['can_run'] else 'can NOT run, for want of'}")
+        lines += [f"  {line}" for line in _wants(workflow["missing"], said)]
     return "\n".join(lines)
+
+
+def _wants(missing: Sequence[dict[str, Any]], said: set[str]) -> Iterator[str]:
+    """Nodes by pack, models by folder, then the rest."""
+    packs: dict[tuple[str, str, str], list[str]] = {}
+    for item in missing:
+        if item["kind"] == NODE:
+            packs.setdefault((item["where"], item["url"], item["hint"]), []).append(item["name"])
+    for (pack, url, hint), names in packs.items():
+        count = f"{len(names)} node{'s' if len(names) > 1 else ''}"
+        yield f"{count} of {pack or 'an unknown pack'}: {', '.join(names)}{f'; {hint}' if hint else ''}"
+        if url and url not in said:
+            yield f"    {pack}: ComfyUI-Manager, or {url}"
+        said.add(url)
+    for item in missing:
+        if item["kind"] == MODEL:
+            yield f"models/{item['where'] or '?'}/{item['name']}{f'; {hint}' if (hint := item['hint']) else ''}"
+            if item["url"] and item["url"] not in said:
+                yield f"    {item['url']}"
+            said.add(item["url"])
+        elif item["kind"] != NODE:
+            yield item["text"]
+
+
+def _pack_in_words(pack: dict[str, Any]) -> str:
+    if not pack["installed"]:
+        return f"{OURS.name}: not installed there; get it from ComfyUI-Manager or {OURS.url}"
+    if pack["version"] is None:
+        return f"{OURS.name}: in {pack['folder']}, too old to tell its version; here it is {pack['here']}"
+    other = "" if pack["version"] == pack["here"] else f"; here it is {pack['here']}"
+    return f"{OURS.name}: {pack['version']}, in {pack['folder']}{other}"
 
 
 def _pack(server: Server, info: dict[str, Any]) -> dict[str, Any]:
     folders = {node.get("python_module", "") for name, node in info.items() if name.startswith("PP_")}
     if not folders:
-        return {"installed": False, "version": None, "folder": None}
+        return {"installed": False, "version": None, "folder": None, "here": version()}
     try:
-        version = server.get(ABOUT)["version"]
+        there = server.get(ABOUT)["version"]
     except RemoteError:  # a pack from before this address
-        version = None
-    return {"installed": True, "version": version, "folder": sorted(folders)[0].replace(".", "/", 1)}
+        there = None
+    return {"installed": True, "version": there, "folder": sorted(folders)[0].replace(".", "/", 1), "here": version()}
 
 
 def _gigabytes(size: int | None) -> str:

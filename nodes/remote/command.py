@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -85,6 +86,9 @@ def submit(options: argparse.Namespace) -> tuple[dict[str, Any], str, int]:
 
     require_free(options.out)
     workflow = _asked(options)
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # what batch systems end a run with: cancel as Ctrl-C does
     show = Terminal()
     with Server(options.server) as server:
         job = server.submit(workflow, show)

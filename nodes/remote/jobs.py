@@ -7,12 +7,13 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..models.integrity import sha256_of
 from .errors import JobLost, JobStopped, Refused, RemoteError, ServerDown
+from .missing import MODEL, missing_nodes, missing_values
 from .outputs import refusal
 from .steps import DONE, NOTE, RUNNING, WAITING, Step, Watch
 from .transport import HttpError, Transport
@@ -26,9 +27,11 @@ SUBMISSIONS = 2
 # Seconds that a server which went away in the middle is waited for, unless the user says otherwise.
 PATIENCE_S = 300.0
 
-# Seconds between two looks at the queue: while messages may tell the same, while the job waits, when it should be over.
+# Seconds between two looks at the queue: while messages may tell the same, while the job waits, when it should be over;
+# then between two tries to reach a server that is away, and for the messages of a job that has ended.
 LOOK_S, LOOK_WAITING_S, LOOK_ENDED_S = 15.0, 2.0, 0.2
 RETRY_S = 1.0
+REST_S = 1.0
 
 # Seconds: a cancelled job is given so long to leave the queue, one that was never acknowledged so long to appear in it.
 CANCEL_S, APPEAR_S = 20.0, 3.0
@@ -39,12 +42,14 @@ HASH_LETTERS, STEM_LETTERS = 12, 60
 
 @dataclass
 class Submission:
-    """What is needed to submit a workflow again. client: the name under which the server sends messages to us;
+    """What is needed to submit a workflow again. advice: what to say when the server refuses the value of an input,
+    described as `Missing.used`; client: the name under which the server sends messages to us;
     tries: how often it was queued; taken: the server has acknowledged `prompt_id`."""
 
     workflow: Workflow
     graph: Graph
     uploads: Sequence[Upload]
+    advice: Mapping[str, str]
     client: str = field(default_factory=lambda: uuid.uuid4().hex)
     prompt_id: str = ""
     tries: int = 0
@@ -60,8 +65,6 @@ async def prepare(transport: Transport, workflow: Workflow) -> Submission:
         Refused: nodes are missing on the server.
         ValueError: a value or a file doesn't fit.
     """
-    from .missing import missing_nodes
-
     info = await transport.get("/object_info")
     absent = missing_nodes(workflow, info)
     if absent:
@@ -71,7 +74,9 @@ async def prepare(transport: Transport, workflow: Workflow) -> Submission:
             errors=lines,
         )
     graph, uploads = workflow.fitted(info)
-    return Submission(workflow, graph, uploads)
+    absent = missing_values(replace(workflow, graph=graph), info)
+    advice = {item.used: item.in_words() for item in absent if item.kind == MODEL}
+    return Submission(workflow, graph, uploads, advice)
 
 
 async def queue(transport: Transport, job: Submission, on_step: OnStep) -> None:
@@ -91,7 +96,7 @@ async def queue(transport: Transport, job: Submission, on_step: OnStep) -> None:
         job.taken = True
     except HttpError as error:
         answer = _refused(error)
-    lines = refusal(answer, job.workflow)
+    lines = refusal(answer, job.workflow, job.advice)
     if lines:
         if job.taken:  # ComfyUI runs those outputs that are valid; half a result is not what was asked for
             await cancel(transport, job)
@@ -206,7 +211,7 @@ async def _listen(
         if time.monotonic() >= look_at:
             position = await transport.position(job.prompt_id)
             if position.entry is not None:
-                await socket.close()
+                await _hear_the_rest(transport, socket, watch, on_step)
                 return position.entry
             if position.ahead is None:
                 if not was_away:
@@ -226,6 +231,18 @@ async def _listen(
                 on_step(step)
             if watch.ended:
                 look_at = min(look_at, time.monotonic() + LOOK_ENDED_S)
+
+
+async def _hear_the_rest(transport: Transport, socket: Any, watch: Watch, on_step: OnStep) -> None:
+    """What is still to be read of an ended run: that a node held it back is in no history."""
+    end = time.monotonic() + REST_S
+    try:
+        while not watch.ended and time.monotonic() < end:
+            for step in watch.take(await transport.next_message(socket, LOOK_ENDED_S) or {}):
+                on_step(step)
+    except ServerDown:  # it has told all it will
+        pass
+    await socket.close()
 
 
 async def _require_contact(transport: Transport, socket: Any) -> None:

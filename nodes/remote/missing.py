@@ -15,6 +15,8 @@ from .workflow import Workflow
 
 NODE, MODEL, CHOICE, INPUT = "node", "model", "choice", "input"
 
+UNSEEN = "whether it is there can't be seen without the node"
+
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 
 
@@ -61,9 +63,11 @@ def shipped() -> list[Path]:
     return sorted((WORKFLOWS / "api").glob("*.json"))
 
 
-def model_sources(workflow: Path) -> dict[str, Source]:
-    """What the editor's twin of a shipped workflow says of its model files: name -> folder and URL."""
-    twin = workflow.parents[1] / workflow.name
+def model_sources(workflow: Workflow) -> dict[str, Source]:
+    """What the editor's twin of a workflow in a folder "api" says of its model files: name -> folder and URL."""
+    if workflow.file is None or workflow.file.absolute().parent.name != "api":
+        return {}
+    twin = workflow.file.absolute().parents[1] / workflow.file.name
     if not twin.is_file():
         return {}
     found = {}
@@ -95,25 +99,28 @@ def missing_nodes(workflow: Workflow, object_info: Mapping[str, Any]) -> list[Mi
     return list(found.values())
 
 
-def missing_values(
-    workflow: Workflow, object_info: Mapping[str, Any], sources: Mapping[str, Source] | None = None
-) -> list[Missing]:
-    """The model files, choices and inputs of a workflow that the server doesn't have; nodes that it lacks are left out.
+def missing_values(workflow: Workflow, object_info: Mapping[str, Any]) -> list[Missing]:
+    """The model files, choices and inputs of a workflow that the server doesn't have.
 
-    Args:
-        sources: where model files come from, as `model_sources` knows it.
+    Whatever looks like a model file is in it where the node is missing too: without that nobody can see what is there.
     """
+    sources = model_sources(workflow)
     found: dict[tuple[str, str, str], Missing] = {}
     for node_id, node in workflow.graph.items():
         kind, inputs = node["class_type"], node["inputs"]
         if kind not in object_info:
+            for name, value in inputs.items():
+                if isinstance(value, str) and value.lower().endswith(MODEL_SUFFIXES):
+                    used = f"{workflow.describe(node_id)}.{name}"
+                    item = _model(kind, name, value, used, sources, UNSEEN)
+                    found.setdefault((item.kind, item.name, item.where), item)
             continue
         for name, value in inputs.items():
             spec = find_spec(kind, object_info[kind], name, inputs)
             if spec and spec.kind == "COMBO" and not spec.accepts and not isinstance(value, list | dict):
                 if value not in spec.options:
                     used = f"{workflow.describe(node_id)}.{name}"
-                    item = _absent(kind, spec, value, used, sources or {})
+                    item = _absent(kind, spec, value, used, sources)
                     found.setdefault((item.kind, item.name, item.where or used), item)
         for name, spec in specs_of(kind, object_info[kind]).items():
             if spec.required and not any(key == name or key.startswith(f"{name}.") for key in inputs):
@@ -136,12 +143,20 @@ def files_wanted(workflow: Workflow, object_info: Mapping[str, Any]) -> list[str
 def _absent(kind: str, spec: InputSpec, value: Any, used: str, sources: Mapping[str, Source]) -> Missing:
     if not str(value).lower().endswith(MODEL_SUFFIXES):
         return Missing(CHOICE, str(value), used, hint=choices_in_words(value, spec.options))
-    base = PurePosixPath(str(value).replace("\\", "/")).name
-    source = sources.get(base) or sources.get(str(value)) or _catalogued(base)
-    folder = folder_of(kind, spec.name) or (source.folder if source else "")
-    same = [str(option) for option in spec.options if PurePosixPath(str(option).replace("\\", "/")).name == base]
-    hint = f"it is there as {same[0]!r}: choose that" if same else ""
-    return Missing(MODEL, str(value), used, source.folder if source else folder, source.url if source else "", hint)
+    same = [str(option) for option in spec.options if _base(option) == _base(value)]
+    return _model(kind, spec.name, value, used, sources, f"it is there as {same[0]!r}: choose that" if same else "")
+
+
+def _model(kind: str, name: str, value: Any, used: str, sources: Mapping[str, Source], hint: str) -> Missing:
+    source = sources.get(str(value)) or sources.get(_base(value)) or _catalogued(_base(value))
+    if source is None:
+        return Missing(MODEL, str(value), used, folder_of(kind, name) or "", hint=hint)
+    return Missing(MODEL, str(value), used, source.folder, source.url, hint)
+
+
+def _base(name: Any) -> str:
+    """The file's own name, of a choice that may have folders of either kind before it."""
+    return PurePosixPath(str(name).replace("\\", "/")).name
 
 
 def _catalogued(name: str) -> Source | None:

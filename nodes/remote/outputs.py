@@ -88,13 +88,19 @@ def raise_failure(entry: Mapping[str, Any], workflow: Workflow, held: list[tuple
         raise JobStopped(f"held back by {words}", held=[{"title": title, "message": text} for title, text in held])
 
 
-def refusal(answer: Mapping[str, Any], workflow: Workflow) -> list[str]:
-    """The errors of an answer to POST /prompt, one line each, by title; empty when it was taken whole."""
+def refusal(answer: Mapping[str, Any], workflow: Workflow, advice: Mapping[str, str]) -> list[str]:
+    """The errors of an answer to POST /prompt, one line each, by title; empty when it was taken whole.
+
+    Args:
+        advice: what to say instead for an input, "Title (Class, #id).input".
+    """
     lines = []
     for node_id, node in (answer.get("node_errors") or {}).items():
         for error in node["errors"]:
             details = str(error.get("details") or "")
-            lines.append(f"{workflow.describe(node_id)}: {error['message']}{f': {details}' if details else ''}")
+            place = f"{workflow.describe(node_id)}.{(error.get('extra_info') or {}).get('input_name')}"
+            said = f"{workflow.describe(node_id)}: {error['message']}{f': {details}' if details else ''}"
+            lines.append(advice.get(place, said))
     if not lines and answer.get("error"):
         error = answer["error"]
         if isinstance(error, str):

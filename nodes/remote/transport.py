@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -210,7 +211,12 @@ class Transport:
             raise ServerDown(f"what answers at {self.shown}{path} is not ComfyUI: it gives no JSON") from None
 
     def _down(self, error: BaseException) -> ServerDown:
-        reason = str(error) or ("no answer in time" if isinstance(error, asyncio.TimeoutError) else "no reason given")
+        reason = str(error) or (
+            "no answer in time" if isinstance(error, asyncio.TimeoutError) else type(error).__name__
+        )
+        cause = getattr(error, "os_error", None)
+        if cause is not None and (cause.errno or 0) > 0:
+            reason = os.strerror(cause.errno)
         return ServerDown(f"no ComfyUI answers at {self.shown}: {reason}")
 
 

@@ -35,13 +35,14 @@ class Upload:
 class Workflow:
     """An API-format workflow; every change gives a new one, so that one workflow serves a whole batch.
 
-    graph: node id -> {"class_type", "inputs", "_meta": {"title"}}. values: (node id, input, value), uploads: files.
+    graph: node id -> {"class_type", "inputs", "_meta": {"title"}}. values: (node id, input, value).
+    uploads: files of this machine. file: where it was read from.
     """
 
     graph: Graph
     values: tuple[tuple[str, str, Any], ...] = ()
     uploads: tuple[Upload, ...] = ()
-    name: str = "workflow"
+    file: Path | None = None
 
     @classmethod
     def load(cls, file: str | Path) -> Workflow:
@@ -56,7 +57,7 @@ class Workflow:
             data = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{file} is not JSON ({error}); to get a workflow for scripts, {EXPORT_HINT}") from None
-        return replace(cls.of(data, str(file)), name=file.stem)
+        return replace(cls.of(data, str(file)), file=file)
 
     @classmethod
     def of(cls, data: Any, named: str = "the workflow") -> Workflow:
@@ -108,6 +109,11 @@ class Workflow:
             except LookupError:
                 node_id, name = self._split(address)
         return replace(self, uploads=(*self.uploads, Upload(node_id, name, file, accepts)))
+
+    @property
+    def name(self) -> str:
+        """What to call it: its file's name without .json."""
+        return self.file.stem if self.file else "the workflow"
 
     def title(self, node_id: str) -> str:
         """What a user calls a node: its title, else its class; of a node that another expanded to, that other's."""
