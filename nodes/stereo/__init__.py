@@ -1,6 +1,13 @@
 """Two eyes, one matte: stereo footage is taken apart, what is known of one eye is carried to the other, and both are
 checked against each other.
 
-- `layouts`: `StereoClip` gives a `Clip` of each eye and both together with one decoding; `Layout` joins them again.
-- `projections`: half-equirectangular, fisheye, flat and Cassini pictures; directions of pixels, resampling.
+- `layouts`: `StereoClip(clip, Layout(...))` gives a `Clip` of each eye, both together with one decoding (`pairs`), and
+  joins eyes to frames again (`layout.join`).
+- `projections`: half-equirectangular, fisheye, flat and Cassini pictures (`open_projection`); directions of pixels,
+  resampling.
+- `rig`: `Rig(projection, eye_size)` is what is known of the two lenses, and the Cassini picture that is worked in, at a
+  size of its own.
+- `disparity`: which pixels of both eyes show the same thing, checked both ways.
+- `transfer`: `transfer(rig, left, right, masks)` carries the left eye's masks of one frame to the right eye; `layer` is
+  the disparity of one object, `hidden` fills what only the right eye sees.
 """
