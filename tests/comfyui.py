@@ -49,12 +49,19 @@ def find_comfyui() -> Path | None:
     return None
 
 
-def start_comfyui(base: Path) -> Iterator[Server]:
+def find_pack(name: str) -> Path | None:
+    """Another custom node pack to test with: in the folder COMFYUI_PACKS, else among the found ComfyUI's own."""
+    asked, comfyui = os.environ.get("COMFYUI_PACKS"), find_comfyui()
+    folder = Path(asked) if asked else None if comfyui is None else comfyui / "custom_nodes"
+    return folder / name if folder is not None and (folder / name / "__init__.py").is_file() else None
+
+
+def start_comfyui(base: Path, packs: Sequence[Path] = ()) -> Iterator[Server]:
     """For a fixture: a running server in the empty folder `base`, ended afterwards; skips where there is no ComfyUI."""
     comfyui = find_comfyui()
     if comfyui is None:
         pytest.skip("no ComfyUI here: COMFYUI_PATH can name one")
-    server = Server(comfyui, base, TEST_PACKS)
+    server = Server(comfyui, base, [*TEST_PACKS, *packs])
     try:
         yield server
     finally:

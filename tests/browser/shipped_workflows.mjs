@@ -1,0 +1,58 @@
+// Opens workflows in the graph editor, one after the other, looks at each and takes its picture.
+//
+//   node shipped_workflows.mjs URL classic|vue SHOTS_FOLDER WORKFLOW.json...
+//
+// Prints one JSON object: per workflow what is red, which dialogs are open, where nodes and groups lie, and its prompt.
+
+import fs from "node:fs";
+import path from "node:path";
+import { openEditor } from "./editor.mjs";
+
+const [url, mode, shots, ...files] = process.argv.slice(2);
+
+/** [left, top, right, bottom] of each node, title and all, as it is drawn, and of each group, in the graph's px. */
+function layout() {
+  const { graph, canvas } = window.app;
+  const { scale, offset } = canvas.ds;
+  const { left, top } = canvas.canvas.getBoundingClientRect();
+  const drawnByVue = (id) => {
+    const box = document.querySelector(`[data-node-id="${id}"]`)?.getBoundingClientRect();
+    if (!box?.width) return undefined;
+    const [x, y] = [(box.left - left) / scale - offset[0], (box.top - top) / scale - offset[1]];
+    return [x, y, x + box.width / scale, y + box.height / scale];
+  };
+  const onCanvas = ({ pos, size }) => [pos[0], pos[1] - 30, pos[0] + size[0], pos[1] + size[1]];
+  return {
+    nodes: graph.nodes.map((node) => ({ title: node.title, box: drawnByVue(node.id) ?? onCanvas(node) })),
+    groups: graph.groups.map(({ title, pos, size }) => ({
+      title,
+      box: [pos[0], pos[1], pos[0] + size[0], pos[1] + size[1]],
+    })),
+  };
+}
+
+const editor = await openEditor(url, { vue: mode === "vue", viewport: { width: 2600, height: 1000 } });
+const seen = {};
+try {
+  const { page } = editor;
+  for (const file of files) {
+    const name = path.basename(file, ".json");
+    await editor.load(JSON.parse(fs.readFileSync(file, "utf-8")));
+    await editor.settle(2500); // the notes are rendered, the widgets of packs placed
+    const dialogs = await editor.dialogs();
+    await page.keyboard.press("Escape");
+    await editor.fit();
+    await editor.settle(500);
+    seen[name] = {
+      ...(await page.evaluate(layout)),
+      types: await page.evaluate(() => window.app.graph.nodes.map((node) => node.type)),
+      prompt: await page.evaluate(async () => (await window.app.graphToPrompt()).output),
+      red: await editor.redNodes(),
+      dialogs,
+    };
+    await editor.screenshot(path.join(shots, `${name}_${mode}.png`));
+  }
+  console.log(JSON.stringify({ seen, pageErrors: editor.pageErrors }));
+} finally {
+  await editor.close();
+}
