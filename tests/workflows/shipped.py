@@ -1,4 +1,4 @@
-"""The graphs that the pack ships, each described once: build_workflows.py writes them to workflows/ and workflows/api/."""
+"""The graphs that the pack ships, each described once; build_workflows.py writes them to workflows/."""
 
 from __future__ import annotations
 
