@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sheet import Link, Model, Node, Sheet
 
 PROMPT = (
@@ -102,7 +104,7 @@ def follow(sheet: Sheet, clip: Link, fps: Link | None = None) -> Link:
     found = sheet.node("PP_DetectSubjects", clip=clip)
     sheet.note("Which detector?", WHICH_DETECTOR)
     sheet.column()
-    rate = {} if fps is None else {"fps": fps}
+    rate: dict[str, Any] = {} if fps is None else {"fps": fps}
     tracked = sheet.node("PP_TrackObjects", clip=clip, boxes=found["boxes"], **rate)
     sheet.node("PP_PreviewTrack", clip=clip, track=tracked["track"], tall=340)
     return tracked["track"]
@@ -179,17 +181,25 @@ def sample(sheet: Sheet, model: Link, words: tuple[Link, Link], vae: Link, made:
     sheet.group("5  Generate")
     told = sheet.node(
         "WanVaceToVideo",
-        **{"positive": words[0], "negative": words[1], "vae": vae},
-        **{name: made[name] for name in ("control_video", "control_masks", "reference_image")},
-        **{name: made[name] for name in ("width", "height", "length")},
+        positive=words[0],
+        negative=words[1],
+        vae=vae,
+        **made.outputs("control_video", "control_masks", "reference_image"),
+        **made.outputs("width", "height", "length"),
     )
     shifted = sheet.node("ModelSamplingSD3", model=model, shift=8.0)
     sheet.note("How long, how good?", STEPS)
     sheet.column()
     sampled = sheet.node(
         "KSampler",
-        **{"model": shifted["MODEL"], "positive": told["positive"], "negative": told["negative"]},
-        **{"latent_image": told["latent"], "steps": 20, "cfg": 6.0, "sampler_name": "uni_pc", "scheduler": "simple"},
+        model=shifted["MODEL"],
+        positive=told["positive"],
+        negative=told["negative"],
+        latent_image=told["latent"],
+        steps=20,
+        cfg=6.0,
+        sampler_name="uni_pc",
+        scheduler="simple",
     )
     trimmed = sheet.node("TrimVideoLatent", samples=sampled["LATENT"], trim_amount=told["trim_latent"])
     if tiled:  # whole frames of a whole clip don't fit into 8 GB
@@ -206,10 +216,10 @@ def judge(sheet: Sheet, clip: Link, track: Link, generated: Link, made: Node) ->
     sheet.note("And now?", JUDGED)
 
 
-def compare(sheet: Sheet, clip: Link, track: Link, generated: Link, verdict: Node, **more: Link) -> None:
+def compare(sheet: Sheet, clip: Link, track: Link, generated: Link, verdict: Node, **more: Any) -> None:
     """A column with the comparison and the verdict in words."""
     sheet.column(520)
-    tracks = {"source_track": track, "generated_track": verdict["found"]}
+    tracks: dict[str, Any] = {"source_track": track, "generated_track": verdict["found"]}
     sheet.node(
         "PP_CompareClips", source=clip, generated=generated, report=verdict["report"], tall=520, **tracks, **more
     )

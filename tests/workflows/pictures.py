@@ -22,7 +22,7 @@ from physics_preserver.nodes.conditioning.choices import Choices
 from physics_preserver.nodes.conditioning.plan import plan_control
 from physics_preserver.nodes.conditioning.vace import control_frames
 from physics_preserver.nodes.media.overlay import COLOURS, draw_difference, draw_overlay, tag
-from physics_preserver.nodes.media.scene import LABELS, Scene
+from physics_preserver.nodes.media.scene import LABELS, Scene, Truth
 from shipped import SHIPPED
 
 WIDTH, HEIGHT = 640, 480
@@ -33,6 +33,11 @@ LETTERS = 15.0
 
 def scene(**look: str) -> Scene:
     return Scene(960, 540, FRAMES, exposures=2, **look)  # type: ignore[arg-type]
+
+
+def both(truth: Truth) -> np.ndarray:
+    """Person and board as one mask, bool [H, W]."""
+    return truth.masks[0] | truth.masks[1]
 
 
 def shown(image: np.ndarray, mask: np.ndarray, width: int, height: int = HEIGHT, words: str = "") -> np.ndarray:
@@ -60,13 +65,13 @@ def side_by_side(*parts: np.ndarray) -> np.ndarray:
 
 def extract() -> np.ndarray:
     truth = scene().truth(AIR)
-    return shown(draw_overlay(scene().render(AIR), truth.masks, LABELS), truth.masks.any(axis=0), WIDTH)
+    return shown(draw_overlay(scene().render(AIR), truth.masks, LABELS), both(truth), WIDTH)
 
 
 def validate() -> np.ndarray:
     source, drifted = scene(), scene(style="reskin", fault="drift")
     truth, found = source.truth(AIR + 4), drifted.truth(AIR + 4)
-    around = truth.masks.any(axis=0)
+    around = both(truth)
     judged = draw_difference(drifted.render(AIR + 4), truth.masks[1], found.masks[1])
     return side_by_side(
         shown(source.render(AIR + 4), around, 318, words="original"),
@@ -76,7 +81,7 @@ def validate() -> np.ndarray:
 
 def reskin(words: str) -> np.ndarray:
     source, made = scene(), scene(style="reskin")
-    around, track = source.truth(AIR).masks.any(axis=0), source.track()
+    around, track = both(source.truth(AIR)), source.track()
     plan = plan_control((source.height, source.width), FRAMES)
     control = list(control_frames(source, track, plan, Choices(guide="edges", grow=8)))[AIR][0]
     control = cv2.resize(control, (source.width, source.height))
@@ -90,7 +95,7 @@ def reskin_long_clip() -> np.ndarray:
     times = [2, 7, 12, 17, 22]
     rows = []
     for clip, words in ((source, "any length"), (made, "windows that go on from each other")):
-        around = [source.truth(t).masks.any(axis=0) for t in times]
+        around = [both(source.truth(t)) for t in times]
         row = side_by_side(*(shown(clip.render(t), one, 125, 232) for t, one in zip(times, around, strict=True)))
         tag(row, words, WIDTH / 2, 232 - 2.2 * LETTERS, LETTERS, COLOURS[2], centred=True)
         rows.append(row)
@@ -103,7 +108,7 @@ def reskin_long_clip() -> np.ndarray:
 def repair_loop() -> np.ndarray:
     source, drifted, mended = scene(), scene(style="reskin", fault="drift"), scene(style="reskin")
     truth = source.truth(AIR + 4)
-    around = truth.masks.any(axis=0)
+    around = both(truth)
     masks = drifted.truth(AIR + 4).masks[1], mended.truth(AIR + 4).masks[1]
     pictures = [
         draw_difference(clip.render(AIR + 4), truth.masks[1], found)

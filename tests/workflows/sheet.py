@@ -81,6 +81,10 @@ class Node:
             raise KeyError(f"{self.kind} has no output {output}; it has {', '.join(names)}")
         return Link(self, names.index(output))
 
+    def outputs(self, *names: str) -> dict[str, Any]:
+        """Outputs by name, for inputs of the same names."""
+        return {name: self[name] for name in names}
+
     def fields(self) -> list[Field]:
         """The inputs, sockets first, then those with a widget, as the editor keeps them."""
         found = list(_fields(self.info, self.values))
@@ -226,11 +230,11 @@ class Sheet:
     def _drawn(self, node: Node, ids: Mapping[tuple[int, str], int], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
         module = node.info["python_module"]
         pack, version = self.packs[module.partition(".")[2]] if module.startswith("custom_nodes.") else CORE
-        properties = {"Node name for S&R": node.kind, "cnr_id": pack, "ver": version}
+        properties: dict[str, Any] = {"Node name for S&R": node.kind, "cnr_id": pack, "ver": version}
         if node.models:
             properties["models"] = [model.listed() for model in node.models]
         widgets = [one for one in node.fields() if not one.socket]
-        values = [one.value for one in widgets]
+        values: Any = [one.value for one in widgets]
         if pack == "comfyui-videohelpersuite":  # which reads and saves them by name
             values = {one.name: one.value for one in widgets}
         outgoing = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from parts import (
     JUDGED,
@@ -44,7 +45,7 @@ def extract(sheet: Sheet) -> None:
     related = sheet.node("PP_ObjectRelations", track=tracked["track"], clip=clip)
     sheet.node("PreviewAny", "Relations in words", source=related["summary"], tall=200)
     sheet.group("4  See it and keep it", 420)
-    about = {"clip": clip, "track": tracked["track"], "relations": related["relations"]}
+    about: dict[str, Any] = {"clip": clip, "track": tracked["track"], "relations": related["relations"]}
     sheet.node("PP_PreviewTrack", **about, tall=400)
     sheet.node("PP_SavePhysics", **about, pairing=found["pairing"])
     sheet.note(
@@ -65,7 +66,7 @@ def extract_and_validate(sheet: Sheet) -> None:
     sheet.group("3  See it and keep it")
     related = sheet.node("PP_ObjectRelations", track=track, clip=clip)
     sheet.node("PreviewAny", "Relations in words", source=related["summary"], tall=200)
-    about = {"clip": clip, "track": track, "relations": related["relations"]}
+    about: dict[str, Any] = {"clip": clip, "track": track, "relations": related["relations"]}
     sheet.node("PP_SavePhysics", **about, pairing=found["pairing"])
     sheet.column(420)
     overlay = sheet.node("PP_PreviewTrack", **about, tall=400)["overlay"]
@@ -131,7 +132,8 @@ DRAWN = {
             "label": "skateboard",
             "prompts": [
                 {
-                    **{"frame": 0, "box": None},
+                    "frame": 0,
+                    "box": None,
                     "points": [{"x": 160, "y": 310, "positive": True}, {"x": 160, "y": 250, "positive": False}],
                 }
             ],
@@ -202,17 +204,23 @@ def reskin_wanvideowrapper(sheet: Sheet) -> None:
     sheet.group("5  Generate")
     told = sheet.node(
         "WanVideoVACEEncode",
-        **{"vae": vae["vae"], "num_frames": made["length"]},
-        **{name: made[name] for name in ("width", "height")},
-        **{"input_frames": made["control_video"], "input_masks": made["control_masks"]},
+        vae=vae["vae"],
+        num_frames=made["length"],
+        **made.outputs("width", "height"),
+        input_frames=made["control_video"],
+        input_masks=made["control_masks"],
         ref_images=made["reference_image"],
     )
     sheet.note("How long, how good?", STEPS)
     sheet.column()
     sampled = sheet.node(
         "WanVideoSampler",
-        **{"model": model["model"], "image_embeds": told["vace_embeds"], "text_embeds": words["text_embeds"]},
-        **{"steps": 20, "cfg": 6.0, "shift": 8.0},
+        model=model["model"],
+        image_embeds=told["vace_embeds"],
+        text_embeds=words["text_embeds"],
+        steps=20,
+        cfg=6.0,
+        shift=8.0,
     )
     frames = sheet.node("WanVideoDecode", vae=vae["vae"], samples=sampled["samples"])["images"]
     judge(sheet, clip, track, keep(sheet, clip, frames, made), made)
