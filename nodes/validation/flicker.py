@@ -12,9 +12,14 @@ SMALLEST = 30
 
 
 class Flicker:
-    """Follows one clip; keeps one small grey picture and its masks."""
+    """Follows one clip; keeps one small grey picture and its masks.
+
+    Attributes:
+        back: float32 [h, w, 2], px, the picture's motion from the last frame to the one before; None on the first.
+    """
 
     def __init__(self) -> None:
+        self.back: np.ndarray | None = None
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._grey: np.ndarray | None = None
         self._masks: np.ndarray | None = None
@@ -34,7 +39,7 @@ class Flicker:
         found = np.full(len(masks), np.nan)
         if before is None or earlier is None:
             return found
-        back = self._flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
+        self.back = back = self._flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
         rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
         for n, (mask, old) in enumerate(zip(masks, earlier, strict=True)):
             if np.count_nonzero(mask) >= SMALLEST and np.count_nonzero(old) >= SMALLEST:

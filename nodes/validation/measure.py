@@ -13,6 +13,7 @@ from .boundary import packed_boundary_f, tolerance_px
 from .poses import Limbs
 from .region import packed_jaccard
 from .shape import Shapes, scale_percent, shapes, steadied, turn_deg
+from .traces import Travel
 
 # Half-width of the window in which a size to measure by is steadied, and in which the floor's error counts, frames.
 STEADY, MARGIN = 12, 2
@@ -95,6 +96,8 @@ class Subject:
         in_place: bool [T]: the pictures show the source's object at its place, whatever the tracker says.
         gone: bool [T]: they show nothing like it, neither there nor where the tracker is.
         late_in_place: bool [T]: they show it where the source has it at the time that the clip is late by.
+        spilled: bool [T]: a part of the found mask is background that the source shows there as well.
+        travel: what goes the object's way in the generated clip; None without pictures.
         edges: the same names, float64 [T]: see `shape.edge_effects`.
     """
 
@@ -113,9 +116,11 @@ class Subject:
     gone: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     limbs: Limbs | None = None
     late_in_place: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    spilled: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    travel: Travel | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seen", "in_place", "gone", "late_in_place"):
+        for name in ("seen", "in_place", "gone", "late_in_place", "spilled"):
             if not len(getattr(self, name)):
                 setattr(self, name, np.zeros(len(self.pair), bool))
 

@@ -19,6 +19,7 @@ from ..media.track import Track
 from .flicker import Flicker
 from .motion import MOST_LAG
 from .structure import Fit, edge_field, likeness, locate
+from .traces import Travel, Traveller, spilled
 from .variants import recoloured, softened
 
 # Longer side of an object's window, px; how far it is looked for on every side of its place, px of that window.
@@ -73,6 +74,8 @@ class Pictures:
             source frame t - lag inside the object there, lag -MOST_LAG ... MOST_LAG; nan outside the clip.
         displaced: by label, float64 [T]: the same at lag 0 and the best displacement.
         flicker: by label, of the source's mask and of the generated clip's, float64 [T] each; see flicker.py.
+        spilled: by label, float64 [T], how alike the pictures are where the found mask lies beyond all of the source's.
+        travel: by label, what goes the object's way; see traces.py for both.
     """
 
     sights: dict[str, Sight]
@@ -81,6 +84,8 @@ class Pictures:
     control_times: dict[str, np.ndarray]
     displaced: dict[str, np.ndarray]
     flicker: dict[str, tuple[np.ndarray, np.ndarray]]
+    spilled: dict[str, np.ndarray]
+    travel: dict[str, Travel]
 
 
 def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, labels: Sequence[str]) -> Pictures:
@@ -100,6 +105,7 @@ def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, 
     fits, controls = ({name: np.full((total, 7), np.nan) for name in labels} for _ in range(2))
     columns = [track.index(label) for label in labels]
     flickers, flickering = (Flicker(), Flicker()), np.full((2, len(labels), total), np.nan)
+    spills, travellers = {name: np.full(total, np.nan) for name in labels}, [Traveller(total) for _ in labels]
     ahead = _Ahead(iter(source), track, columns, labels, total)
     for frame in progress(_first(generated, total), total, "comparing pictures"):
         t = frame.index
@@ -109,6 +115,7 @@ def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, 
             asked["control"] = (recoloured(softened(own, t)), controls, control_times)
         masks = ahead.masks(t)
         others = [np.asarray(np.delete(masks, n, axis=0).any(axis=0)) for n in range(len(labels))]
+        theirs = None
         if t < len(found):
             theirs = found.masks(t)[[found.index(label) for label in labels]]
             for n, (image, shown) in enumerate(((own, masks), (frame.image, theirs))):
@@ -126,8 +133,15 @@ def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, 
                 for name, (inside, values) in ahead.edges(t - lag).items():
                     likes[name][row, t] = likeness(field[inside], values)
             if which == "generated":
-                for label in labels:
+                size = small.shape[:2]
+                objects = np.asarray(_small_masks(track.masks(t), size).any(axis=0))
+                for n, label in enumerate(labels):
                     displaced[label][t] = ahead.best_displaced(t, label, small)
+                    inside = _small_masks(masks[n : n + 1], size)[0]
+                    travellers[n].step(t, [flicker.back for flicker in flickers], inside, objects)
+                    if theirs is not None:
+                        shown = _small_masks(theirs[n : n + 1], size)[0]
+                        spills[label][t] = spilled(ahead.field(t), small, objects, shown)
     return Pictures(
         {label: Sight(*values.T) for label, values in fits.items()},
         {label: Sight(*values.T) for label, values in controls.items()},
@@ -135,6 +149,8 @@ def compare_pictures(source: Clip, generated: Clip, track: Track, found: Track, 
         control_times,
         displaced,
         {label: (flickering[0, n], flickering[1, n]) for n, label in enumerate(labels)},
+        spills,
+        {label: of.travel for label, of in zip(labels, travellers, strict=True)},
     )
 
 
@@ -316,6 +332,10 @@ class _Ahead:
     def image(self, t: int) -> np.ndarray:
         self._until(t + MOST_LAG)
         return self._images[t]
+
+    def field(self, t: int) -> np.ndarray:
+        """float32 [h, w, 2]: the edges of the small picture."""
+        return self._small[t][0]
 
     def masks(self, t: int) -> np.ndarray:
         """bool [labels, H, W] of the source's frame t."""

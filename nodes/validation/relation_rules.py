@@ -117,9 +117,12 @@ def event_words(pair: Mapping[str, Any]) -> str:
 
 def airtime_words(flight: Mapping[str, Any]) -> str:
     kind = "longer" if flight["percent"] > 0 else "shorter"
+    late = flight["generated_stop"] - flight["stop"]
+    landing = f", landing {abs(late)} frames {'late' if late > 0 else 'early'}" if abs(late) > 1 else ""
     return (
         f"in the air {abs(flight['percent']):.0f} % {kind} ({flight['generated_s']:.2f} s, "
         f"not {flight['source_s']:.2f} s) from frame {flight['generated_start']} to {flight['generated_stop'] - 1}"
+        f"{landing}"
     )
 
 

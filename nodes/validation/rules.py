@@ -8,17 +8,19 @@ import numpy as np
 
 from .findings import FAILED, NOT_JUDGED, PASSED, Finding, in_words, margin, ranges, worst_frames
 from .judging import ENOUGH, frame_rule, not_judged, steady_rule
-from .measure import Subject, widened
+from .measure import Comparison, Subject, widened
 from .motion import Lag
 from .profile import Profile
 from .shape import edge_jaccard, outline_likeness
 
 # Frames of a contact change by which source and clip may differ: the edge of a mask decides on which it falls.
 EDGE_OF_CONTACT = 1
-# Frames from which something else in an object's place is another object, and not the object missing for a moment.
-ANOTHER = 12
-# Masks that overlap by so much show the same outline at the same place: other edges inside it are a restyle.
-RESTYLED = 0.6
+# Frames from which something else in an object's place is another object, and not the object missing for a moment; and
+# from which something that goes the object's way, for such a share of it, is.
+ANOTHER, ANOTHER_THAT_TRAVELS, TRAVELS = 12, 4, 0.4
+# Masks that overlap by so much show the same outline at the same place: other edges inside it are a restyle. Where one
+# is smaller, it is a part of the same thing when so much of it lies in the larger, which is the same for equal areas.
+RESTYLED, PART = 0.6, 0.75
 # Where a copy of the source overlaps by less with its own track, a mask that is gone is the tracker's doing.
 FOLLOWED = 0.5
 # Times the effect of an outline 1 px further out or in that is allowed, for the rounding of masks to whole px.
@@ -50,10 +52,12 @@ def _missing(subject: Subject, keys: Mapping[str, float], size: tuple[int, int])
     copies = [floor.expected.visible != floor.found.visible for floor in subject.floors]
     stray = widened(np.any(copies, axis=0).astype(float)) > 0 if copies else np.zeros(len(pair), bool)
     instead, gone = _instead(subject, 0.0), subject.gone & (pair.region < RESTYLED)
-    one = (one & ~subject.in_place) | (gone & pair.expected.visible & ~instead)
+    # Something that the source shows there as well didn't appear: its own track has lost it, or never had it.
+    common = subject.spilled & ~pair.expected.visible
+    one = ((one & ~subject.in_place) | (gone & pair.expected.visible)) & ~instead
     followed = subject.floor([copy.region for copy in subject.floors], "higher")
     stray |= widened((followed < FOLLOWED).astype(float)) > 0
-    judged = subject.shown & (~stray | gone)
+    judged = subject.shown & ~common & (~stray | gone)
     words = "it is missing, or there when the source has none,"
     floor = np.any(copies, axis=0).astype(float) if copies else np.full(len(pair), np.nan)
     return [frame_rule("missing", subject, keys, one, judged, one.astype(float), floor, "", False, words)]
@@ -62,30 +66,47 @@ def _missing(subject: Subject, keys: Mapping[str, float], size: tuple[int, int])
 def _instead(subject: Subject, limit: float) -> np.ndarray:
     """bool [T]: something is there in the object's stead, for longer than an object that is merely missing.
 
-    Either nothing in the picture is like the object where a tracker still follows something, or what it follows is of
-    another shape: the sides and the fullness of the two outlines, each as a share of the larger, multiply to less than
-    `limit`.
+    Either nothing in the picture is like the object, but something goes the object's way or a tracker still follows
+    something; or what it follows is of another shape: the sides and the fullness of the two outlines, each as a share
+    of the larger, multiply to less than `limit`.
     """
     pair = subject.pair
     alike = outline_likeness(pair.expected, pair.found)
     floor = subject.floor([outline_likeness(copy.expected, copy.found) for copy in subject.floors], "higher")
     with np.errstate(invalid="ignore"):
-        other = (alike < limit) & ~(floor < (1 + limit) / 2) & (pair.region < RESTYLED)
-    misses = (subject.gone & pair.found.visible) | (other & ~subject.seen)
+        other = (alike < limit) & ~(floor < (1 + limit) / 2) & ~_is_part(pair) & ~subject.seen & ~subject.spilled
+    misses = (subject.gone & pair.found.visible) | other
     enough = np.zeros(len(subject), bool)
     for start, stop in ranges(misses | subject.gone, bridge=3):
-        if stop - start >= ANOTHER and misses[start:stop].mean() >= 0.4:
-            enough[start:stop] = True
-    return enough & subject.shown & ~subject.unsure
+        travels = _travels(subject, start, stop)
+        if travels is None:
+            enough[start:stop] = stop - start >= ANOTHER and misses[start:stop].mean() >= 0.4
+        else:
+            enough[start:stop] = stop - start >= ANOTHER_THAT_TRAVELS and travels >= TRAVELS
+    return enough & subject.shown & (~subject.unsure | subject.gone)
+
+
+def _travels(subject: Subject, start: int, stop: int) -> float | None:
+    """Where the object is gone, the share of its way that something else goes there; None: it can't be told."""
+    if subject.travel is None or subject.gone[start:stop].mean() < 0.5:
+        return None
+    return subject.travel.share(slice(start, stop))
+
+
+def _is_part(pair: Comparison) -> np.ndarray:
+    """bool [T]: so much of the smaller mask lies in the larger that it is the same thing in part, or with something."""
+    a, b, overlap = pair.expected.area, pair.found.area, pair.region
+    both = overlap * (a + b) / (1 + overlap)
+    return both >= PART * np.maximum(np.minimum(a, b), 1)
 
 
 def _swapped(subject: Subject, keys: Mapping[str, float], size: tuple[int, int]) -> list[Finding]:
     misses = _instead(subject, keys["limit"])
     alike = outline_likeness(subject.pair.expected, subject.pair.found)
     floor = subject.floor([outline_likeness(copy.expected, copy.found) for copy in subject.floors], "higher")
-    judged = subject.shown & ~subject.unsure & (np.isfinite(alike) | misses)
+    judged = subject.shown & (misses | (~subject.unsure & np.isfinite(alike)))
     words = "another object is in its place: its outline or its picture isn't the source's"
-    every = {"limit": keys["limit"], "share": 1.0, "run": ANOTHER - 1}
+    every = {"limit": keys["limit"], "share": 1.0, "run": ANOTHER_THAT_TRAVELS - 1}
     return [frame_rule("swapped", subject, every, misses, judged, alike, floor, "", True, words)]
 
 
@@ -118,7 +139,8 @@ def _overlap(
 ) -> Finding:
     strays = widened((2 * floor - 1 < limit).astype(float)) > 0  # twice the tracker's own error would miss the limit
     # Where the pictures show the object in its place, it is the tracker that left it.
-    judged = subject.shown & ~subject.unsure & ~subject.gone & ~strays & ~(subject.in_place & (values < limit))
+    judged = subject.shown & ~subject.unsure & ~subject.gone & ~subject.spilled & ~strays
+    judged &= ~(subject.in_place & (values < limit))
     return frame_rule(name, subject, keys, values < limit, judged, values, floor, "", True, words, limit)
 
 

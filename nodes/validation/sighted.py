@@ -45,7 +45,9 @@ def cut(pictures: Pictures, total: int) -> Pictures:
     )
     displaced = {name: values[:total] for name, values in pictures.displaced.items()}
     flicker = {name: (a[:total], b[:total]) for name, (a, b) in pictures.flicker.items()}
-    return Pictures(part(pictures.sights), part(pictures.controls), times, control, displaced, flicker)
+    spills = {name: values[:total] for name, values in pictures.spilled.items()}
+    travel = {name: of.part(total) for name, of in pictures.travel.items()}
+    return Pictures(part(pictures.sights), part(pictures.controls), times, control, displaced, flicker, spills, travel)
 
 
 def sure(sight: Sight) -> np.ndarray:

@@ -21,6 +21,9 @@ FOLLOWED = 0.5
 # An object is in its place when the pictures show it within this of it, of the person's height and px.
 IN_PLACE, IN_PLACE_PX = 0.01, 1.5
 
+# Pictures that are so alike where a mask lies beyond the source's objects show the same background there.
+SPILLED = 0.5
+
 
 class Measured:
     """Two tracks side by side, over the frames that both and all copies have.
@@ -131,7 +134,13 @@ class Measured:
                 subject.in_place = subject.seen & here
                 elsewhen = np.nanmax(np.nan_to_num(pictures.times[subject.label], nan=-1), axis=0) >= SAME
             subject.gone = is_gone(sight, control) & ~elsewhen
-            subject.unsure = subject.unsure & ~seen
+            with np.errstate(invalid="ignore"):
+                subject.spilled = pictures.spilled[subject.label] >= SPILLED
+            subject.travel = pictures.travel[subject.label]
+            subject.unsure = (subject.unsure | subject.spilled) & ~seen
+            # Nor do the pictures know where an object is that the source's own track has lost.
+            floor = subject.floor([copy.region for copy in subject.floors], "higher")
+            subject.unsure |= subject.travel.strays() & (floor < FOLLOWED)
             subject.flicker = pictures.flicker[subject.label]
             subject.residuals = merged(subject.residuals, picture_residuals(sight, control))
         by_label = {subject.label: subject for subject in self.subjects}

@@ -126,7 +126,7 @@ def _believed(measured: Measured, covered: np.ndarray) -> tuple[np.ndarray, list
     stray = (floor < FOLLOWED) | (main.in_place & (main.pair.region < FOLLOWED))
     reasons = [
         *measured.reasons,
-        (main.unsure & ~main.skip, "a tracker isn't sure of what it shows"),
+        (main.unsure & ~main.skip, "a tracker isn't sure of what it shows, or holds background with it"),
         (main.shown & ~covered & ~main.unsure, "the tracker strays here on the source itself"),
     ]
     return ~stray, reasons
