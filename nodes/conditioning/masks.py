@@ -14,6 +14,9 @@ from .plan import ControlPlan
 # A box holds still for what its object does within so many frames before and after; see `steady_boxes`.
 STEADY_FRAMES = 6
 
+# Signs with which x1, y1, x2, y2 grow outward.
+OUTWARD = np.array([-1.0, -1.0, 1.0, 1.0])
+
 MaskOf = Callable[[int], np.ndarray]
 
 
@@ -56,10 +59,11 @@ def grown(mask: np.ndarray, grow: int) -> np.ndarray:
 
 
 def steady_boxes(boxes: np.ndarray, reach: int = STEADY_FRAMES) -> np.ndarray:
-    """Boxes that hold the given ones and move slowly instead of flickering with the mask's outline.
+    """Boxes that hold the given ones and glide with their objects, instead of flickering with the masks' outlines.
 
-    Each side is the mean, over `reach` frames before and after, of its outermost place within `reach` frames of each:
-    every one of those places is as far out as the box of the frame itself, so their mean is too.
+    Each side becomes its mean over `reach` frames before and after, moved out by the mean, over as many frames, of the
+    farthest that the real side lies beyond its mean within `reach` frames of each. So no side is ever cut off, and the
+    box of an object that moves evenly is its own box.
 
     Args:
         boxes: float [T, N, 4] x1, y1, x2, y2; nan where an object is not seen.
@@ -67,17 +71,23 @@ def steady_boxes(boxes: np.ndarray, reach: int = STEADY_FRAMES) -> np.ndarray:
     Returns:
         float64 [T, N, 4], nan in the same places.
     """
-    outward = np.array([-1.0, -1.0, 1.0, 1.0])
-    seen = ~np.isnan(boxes)
-    sides = np.where(seen, boxes * outward, -np.inf)
-    total = len(boxes)
-    padded = np.pad(sides, ((reach, reach), (0, 0), (0, 0)), constant_values=-np.inf)
-    outermost = np.max([padded[k : k + total] for k in range(2 * reach + 1)], axis=0)
-    outermost = np.where(seen, outermost, 0.0)
-    spread = np.pad(outermost, ((reach, reach), (0, 0), (0, 0)))
-    counted = np.pad(seen.astype(float), ((reach, reach), (0, 0), (0, 0)))
-    sums, counts = (sum(values[k : k + total] for k in range(2 * reach + 1)) for values in (spread, counted))
-    return np.where(seen, sums / np.maximum(counts, 1) * outward, np.nan)
+    steady = np.full(boxes.shape, np.nan)
+    for n in range(boxes.shape[1]):
+        seen = np.flatnonzero(~np.isnan(boxes[:, n, 0]))
+        for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
+            if len(run):
+                steady[run, n] = OUTWARD * _steady(boxes[run, n] * OUTWARD, reach)
+    return steady
+
+
+def _steady(sides: np.ndarray, reach: int) -> np.ndarray:
+    """float64 [T, 4] from sides that grow outward, float [T, 4]."""
+    around = 2 * reach + 1
+    padded = np.pad(sides, ((reach, reach), (0, 0)), "reflect", reflect_type="odd")  # motion goes on past the ends
+    mean = np.mean([padded[k : k + len(sides)] for k in range(around)], axis=0)
+    beyond = np.pad(np.maximum(sides - mean, 0), ((2 * reach, 2 * reach), (0, 0)))
+    farthest = np.max([beyond[k : k + len(sides) + 2 * reach] for k in range(around)], axis=0)
+    return mean + np.mean([farthest[k : k + len(sides)] for k in range(around)], axis=0)
 
 
 def _in_control(boxes: np.ndarray, plan: ControlPlan, grow: int) -> np.ndarray:

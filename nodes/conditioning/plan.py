@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -139,6 +141,20 @@ def plan_control(
         offset=((scaled[1] - size[1]) // 2, (scaled[0] - size[0]) // 2),
         frames=tuple(shown),
         notes=tuple(notes),
+    )
+
+
+def plan_of(control: Mapping[str, Any]) -> ControlPlan:
+    """The plan of a control, from what vace.json or PHYSICS_CONTROL says of it."""
+    source = (control["source"]["height"], control["source"]["width"])
+    scale_x, scale_y = control["scale"]
+    return ControlPlan(
+        width=control["width"],
+        height=control["height"],
+        source_size=source,
+        scaled_size=(round(source[0] * scale_y), round(source[1] * scale_x)),
+        offset=(round(control["crop"][0] * scale_x), round(control["crop"][1] * scale_y)),
+        frames=tuple(control["frames"]),
     )
 
 
