@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import commands
-from .conditioning.choices import GUIDES, REPAINT, SHAPES
+from .conditioning import command as conditioning
 from .extraction.onnx_runtime import OnnxRuntimeError
 from .extraction.pose_model import PoseModelError
 from .extraction.prompts import Point
@@ -119,6 +119,7 @@ def build_parser() -> Parser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     _extract(subparsers)
     _condition(subparsers)
+    _composite(subparsers)
     _validate(subparsers)
     _compare(subparsers)
     _demo(subparsers)
@@ -200,39 +201,14 @@ def _extract(subparsers: Any) -> None:
 
 def _condition(subparsers: Any) -> None:
     summary = "make VACE control video and masks from a physics folder"
-    parser = _command(subparsers, "condition", commands.condition, summary)
-    parser.add_argument("physics", type=Path, metavar="DIR", help="a folder that extract wrote")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
-    parser.add_argument(
-        "--repaint", choices=REPAINT, default="both",
-        help="what the generator may change (default: both); everything else is kept",
-    )  # fmt: skip
-    parser.add_argument(
-        "--guide", choices=GUIDES, default="nothing",
-        help="what is shown where it generates: grey, a pose or depth video (--guide-video), the original's pixels, or "
-        "its edges (default: nothing)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--guide-video", metavar="VIDEO", help="the drawn pose, the depth or any other control, for --guide pose|depth"
+    conditioning.add_arguments(_command(subparsers, "condition", commands.condition, summary))
+
+
+def _composite(subparsers: Any) -> None:
+    summary = "put the original back wherever the generator was not to change it"
+    conditioning.add_composite_arguments(
+        _command(subparsers, "composite", commands.composite, summary, conditioning.COMPOSITE)
     )
-    parser.add_argument("--width", type=int, help="px, made a multiple of 16 (default: the clip's)")
-    parser.add_argument("--height", type=int, help="px, made a multiple of 16 (default: the clip's)")
-    parser.add_argument(
-        "--length", choices=("trim", "pad"), default="trim",
-        help="how the number of frames becomes 4n+1 (default: trim)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--shape", choices=SHAPES, default="tight", help="masks along the outline, or a box for each object"
-    )
-    parser.add_argument("--grow", type=int, default=0, metavar="PX", help="widen the masks by so many px")
-    parser.add_argument(
-        "--latent-aligned", action="store_true",
-        help="widen the masks so that what VACE reads of them covers what was meant on every frame",
-    )  # fmt: skip
-    parser.add_argument(
-        "--lead-in", type=int, default=0, metavar="N",
-        help="frames before the first into which a reference image may bleed, to be dropped afterwards (4, 8...)",
-    )  # fmt: skip
 
 
 def _validate(subparsers: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .about import serve_about
-from .conditioning.nodes import VACEControl
+from .conditioning.nodes import CompositeKeptPixels, VACEControl
 from .conditioning.reskin_nodes import ReskinJoin, ReskinLongClip, ReskinWindow
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .extraction.pose_nodes import EstimatePose
@@ -38,6 +38,7 @@ class PhysicsPreserver(ComfyExtension):
             ReskinLongClip,
             ReskinWindow,
             ReskinJoin,
+            CompositeKeptPixels,
             ValidatePhysics,
             CompareClips,
         ]

@@ -102,21 +102,15 @@ def _extracted(data: dict[str, Any], found: Extraction, poses: Poses | None) -> 
 
 
 def condition(options: Namespace) -> Result:
-    from .conditioning.choices import Choices
-    from .conditioning.plan import plan_control
-    from .conditioning.vace import write_control
+    from .conditioning import command
 
-    physics = read_physics(options.physics)
-    track = physics.track
-    choices = Choices(options.repaint, options.guide, options.shape, options.grow, options.latent_aligned)
-    plan = plan_control(
-        track.clip_size, len(track), options.width, options.height, options.length, options.lead_in
-    )  # fmt: skip
-    guide = open_clip(options.guide_video, rate=track.rate) if options.guide_video else None
-    data = write_control(options.out, physics.clip(), track, plan, choices, guide)
-    what = " and ".join(data["labels"]) if choices.repaint in ("both", "person", "object") else choices.repaint
-    lines = [f"{plan.length} frames of {plan.width}x{plan.height}, repainting {what}", *plan.notes]
-    return Result({"folder": str(options.out), **data}, "\n".join([*lines, f"written: {options.out}"]))
+    return Result(*command.condition(options))
+
+
+def composite(options: Namespace) -> Result:
+    from .conditioning import command
+
+    return Result(*command.composite(options))
 
 
 def validate(options: Namespace) -> Result:

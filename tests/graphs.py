@@ -51,6 +51,13 @@ def control(clip: str, track: str, **inputs: Any) -> dict[str, Any]:
     return node("PP_VACEControl", clip=[clip, 0], track=[track, 0], **{**choices, **inputs})
 
 
+def composite(clip: str, generated: list[Any], control: str, **inputs: Any) -> dict[str, Any]:
+    """Composite Kept Pixels with the outputs of a VACE Control, the node `control`."""
+    links = {"clip": [clip, 0], "generated": generated, "masks": [control, 8], "control": [control, 5]}
+    choices: dict[str, Any] = {"size": "control", "feather": 6, "match_colours": True}
+    return node("PP_CompositeKeptPixels", **links, **{**choices, **inputs})
+
+
 def compare(source: str, generated: str, **inputs: Any) -> dict[str, Any]:
     choices = {"mode": "side by side", "height": 0}
     return node("PP_CompareClips", source=[source, 0], generated=[generated, 0], **{**choices, **inputs})

@@ -16,6 +16,10 @@ GUIDES_FROM_VIDEO = (POSE, DEPTH)
 TIGHT, BOX = "tight", "box"
 SHAPES = (TIGHT, BOX)
 
+# In which a composite is made: the control's own, or the whole source's.
+CONTROL, SOURCE = "control", "source"
+SIZES = (CONTROL, SOURCE)
+
 
 class ConditioningError(ValueError):
     """Footage, track or choices that no control can be made from, said in one sentence."""
@@ -56,6 +60,11 @@ class Choices:
             raise ConditioningError(f"a mask grows by 0 px or more, not {self.grow}")
         if self.shape == BOX and self.repaint == BACKGROUND:
             raise ConditioningError("box masks go around objects: with repaint = background choose tight masks")
+
+    def in_words(self, labels: Sequence[str]) -> str:
+        """What is repainted: the objects of a track by name, or what else it is."""
+        whole = {BACKGROUND: "the background", EVERYTHING: "everything"}
+        return whole.get(self.repaint) or " and ".join(self.labels(labels))
 
     def labels(self, labels: Sequence[str]) -> tuple[str, ...]:
         """The objects of a track that shape the mask: those repainted, or those that the background leaves standing.

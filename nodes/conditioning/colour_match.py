@@ -12,7 +12,8 @@ import numpy as np
 # The band outside the mask that is compared: px, on a picture whose shorter side has BAND_OF px. The first few are
 # left out, since the VAE lets the generated region bleed over its edge.
 BAND, BAND_OF = (3.0, 24.0), 480
-# Grey levels from the median by which a difference counts half: what the generator drew into the band is no shift.
+# Grey levels from the median within which a difference counts (Welsch's weight): what the generator drew into the band
+# is no shift.
 OUTLIER = 12.0
 # The shift has no detail: it is measured on a picture whose shorter side is about WORKING_SIDE px, and smoothed by a
 # Gaussian of SPREAD of that.
@@ -60,7 +61,7 @@ class ColourMatch:
         difference = generated[band].astype(np.float32) - original[band]
         away = (np.abs(difference - np.median(difference, axis=0)) / OUTLIER).max(axis=1)
         weights = np.zeros(mask.shape, np.float32)
-        weights[band] = 1 / (1 + away**2)
+        weights[band] = np.exp(-0.5 * away**2)
         weighted = np.zeros((*mask.shape, 3), np.float32)
         weighted[band] = difference * weights[band, None]
         sigma = SPREAD * min(size)

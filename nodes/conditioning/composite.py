@@ -14,16 +14,13 @@ import numpy as np
 from ..host import progress
 from ..media.clip import Clip, Frame
 from ..media.writer import LosslessWriter
-from .choices import ConditioningError
+from .choices import CONTROL, SIZES, SOURCE, ConditioningError
 from .colour_match import ColourMatch
 from .plan import ControlPlan, plan_of
 
-CONTROL, SOURCE = "control", "source"
-SIZES = (CONTROL, SOURCE)
-
 
 @dataclass(frozen=True)
-class Seam:
+class Pasting:
     """How the generated region is put into the original.
 
     Attributes:
@@ -48,7 +45,7 @@ class Seam:
 
 
 def composite_frames(
-    clip: Clip, generated: Clip, masks: Iterable[np.ndarray], control: Mapping[str, Any], seam: Seam
+    clip: Clip, generated: Clip, masks: Iterable[np.ndarray], control: Mapping[str, Any], pasting: Pasting
 ) -> Iterator[Frame]:
     """Yield the composited frames; one of each clip is in memory at a time.
 
@@ -60,7 +57,7 @@ def composite_frames(
         masks: bool [h, w] for each frame of the control, True = generated; the masks as consumed (`latents.consumed`)
             are those that the model really filled.
         control: what `describe` says of the control.
-        seam: how it is done.
+        pasting: how it is done.
 
     Yields:
         Frame: its `image` is, outside the mask, that of the source (at size "source") or of the control video's own
@@ -72,8 +69,8 @@ def composite_frames(
     plan = plan_of(control)
     _require_match(clip, generated, plan)
     sources, made, drawn = iter(clip), iter(generated), iter(masks)
-    place = _Placement(plan, seam.size)
-    match = ColourMatch() if seam.match_colours else None
+    place = _Placement(plan, pasting.size)
+    match = ColourMatch() if pasting.match_colours else None
     at = -1
     for index, t in enumerate(plan.frames):
         picture, mask = next(made, None), next(drawn, None)
@@ -92,7 +89,7 @@ def composite_frames(
         region, inside = place.generated(picture.image), place.mask(mask)
         if match is not None:
             region = match.corrected(original, region, inside)
-        yield Frame(t, frame.time, blend(original, region, inside, seam.feather))
+        yield Frame(t, frame.time, blend(original, region, inside, pasting.feather))
 
 
 def blend(original: np.ndarray, region: np.ndarray, mask: np.ndarray, feather: int) -> np.ndarray:
@@ -122,7 +119,7 @@ def write_composite(
     generated: Clip,
     masks: Iterable[np.ndarray],
     control: Mapping[str, Any],
-    seam: Seam,
+    pasting: Pasting,
     overwrite: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
     """Write the composite as lossless H.264 (RGB), so that its kept pixels stay what they are; streamed.
@@ -131,7 +128,7 @@ def write_composite(
 
     Args:
         path: a new .mp4, .mov or .mkv.
-        clip, generated, masks, control, seam: as for `composite_frames`.
+        clip, generated, masks, control, pasting: as for `composite_frames`.
         overwrite: replace a file that is there.
 
     Returns:
@@ -142,7 +139,7 @@ def write_composite(
         ConditioningError: as for `composite_frames`.
         OSError: see VideoWriter.
     """
-    after = composited(control, seam.size)
+    after = composited(control, pasting.size)
     shown, notes = after["frames"], []
     run = shown == list(range(shown[0], shown[-1] + 1))
     sound = clip.path if run and clip.path is not None and Path(clip.path).is_file() else None
@@ -154,7 +151,7 @@ def write_composite(
     dropped = len(control["frames"]) - len(shown)
     if dropped:
         notes.append(f"{dropped} of {len(control['frames'])} generated frames were lead-in or padding, and are dropped")
-    frames = composite_frames(clip, generated, masks, control, seam)
+    frames = composite_frames(clip, generated, masks, control, pasting)
     with LosslessWriter(
         path, after["width"], after["height"], clip.rate, clip.time_base if run else None, sound, (start, end),
         overwrite=overwrite,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..media.clip import Clip
-from .choices import EDGES, GUIDES_FROM_VIDEO, NOTHING, Choices, ConditioningError
+from .choices import EDGES, EVERYTHING, GUIDES_FROM_VIDEO, NOTHING, Choices, ConditioningError
 from .plan import ControlPlan
 
 # Canny's two limits as ControlNet's own annotator has them, on 8-bit grey; they are the same on every frame, so that a
@@ -27,6 +27,16 @@ def require_guide(choices: Choices, guide: Clip | None) -> None:
             f"guide = {choices.guide} needs a guide video: connect a drawn {choices.guide} video, or choose nothing, "
             "original or edges"
         )
+
+
+def guide_notes(choices: Choices, guide: Clip | None) -> list[str]:
+    """What a user should know about a guide that was chosen and a guide clip that was given."""
+    notes = []
+    if guide is not None and choices.guide not in GUIDES_FROM_VIDEO:
+        notes.append(f"the guide video is not used: guide = {choices.guide}")
+    if choices.repaint == EVERYTHING and choices.guide == NOTHING:
+        notes.append("everything is generated and nothing guides it: the clip is not used at all")
+    return notes
 
 
 def guide_frames(guide: Clip, plan: ControlPlan) -> Iterator[np.ndarray]:

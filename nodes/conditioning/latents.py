@@ -14,6 +14,8 @@ from itertools import islice
 
 import numpy as np
 
+from .choices import ConditioningError
+
 # Pixel frames in a latent after the first.
 GROUP = 4
 # Pixel frames of the clips that Wan was trained on; longer ones degrade (ali-vilab/VACE issue 99).
@@ -48,11 +50,16 @@ def consumed(masks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
 
     Yields:
         For every pixel frame the mask read for its latent.
+
+    Raises:
+        ConditioningError: too few masks.
     """
     source, at = iter(masks), -1
     for latent in range(latent_count(length)):
         wanted = read_frame(latent, length)
-        mask = next(islice(source, wanted - at - 1, None))
+        mask = next(islice(source, wanted - at - 1, None), None)
+        if mask is None:
+            raise ConditioningError(f"the masks end before frame {wanted}, the control has {length}")
         at = wanted
         for _ in frames_of(latent):
             yield mask

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.latest import io
+from comfy_api.latest import InputImpl, io
 
 from .. import host
-from .choices import GUIDES, REPAINT, SHAPES
+from .choices import GUIDES, REPAINT, SHAPES, SIZES
 
 ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 Control = io.Custom("PHYSICS_CONTROL")
@@ -164,12 +164,89 @@ class VACEControl(io.ComfyNode):
         sheet = None
         if references is not None:
             sheet = reference_sheet(references, plan.width, plan.height)[None].astype(np.float32) / 255
+        about = describe(footage, tracked, plan, choices, guiding)
         return io.NodeOutput(
             host.to_tensor(images),
             host.to_tensor(masks),
             *(plan.width, plan.height, plan.length),
-            describe(footage, tracked, plan, choices),
-            "\n".join(plan.notes),
+            about,
+            "\n".join(about["notes"]),
             None if sheet is None else host.to_tensor(sheet),
             host.to_tensor(consumed),
         )
+
+
+class CompositeKeptPixels(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PP_CompositeKeptPixels",
+            display_name="Composite Kept Pixels",
+            category="physics preserver/conditioning",
+            description=(
+                "Puts the original back wherever the model was not to change it: outside the masks every pixel is the "
+                "source's, to the bit. The seam is feathered, and the model's colour shift is taken off inside."
+            ),
+            search_aliases=["paste back", "colour match", "color match", "color shift", "restore original", "vace"],
+            inputs=[
+                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The source, as VACE Control had it."),
+                io.MultiType.Input(
+                    "generated",
+                    [io.Video, io.Image],
+                    tooltip="What the model made of the control: all its frames, after Trim Video Latent.",
+                ),
+                io.Mask.Input(
+                    "masks",
+                    tooltip="consumed_masks of VACE Control: what the model really filled. With control_masks the "
+                    "generated picture is cut where it goes on.",
+                ),
+                Control.Input("control", tooltip="control of VACE Control: part of the picture, frames and lead-in."),
+                io.Combo.Input(
+                    "size",
+                    options=list(SIZES),
+                    default=SIZES[0],
+                    tooltip="control: the control's part of the picture, in its size. source: the generated region is "
+                    "pasted back into the clip's own frames, at their size.",
+                ),
+                io.Int.Input(
+                    "feather",
+                    default=6,
+                    min=0,
+                    max=256,
+                    tooltip="px inside the mask over which the original fades into the generated picture. What stood "
+                    "there shines through: grow the masks at least as much.",
+                ),
+                io.Boolean.Input(
+                    "match_colours",
+                    default=True,
+                    tooltip="Measures, next to the seam, how the model shifted what it should have kept, and takes "
+                    "that off inside the mask.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output(
+                    "video",
+                    tooltip="Lossless, in the temporary folder, with the source's times; a file's sound is copied.",
+                ),
+                Control.Output(
+                    "control", tooltip="For Validate Physics and Compare Clips: what this clip shows of the source."
+                ),
+                io.String.Output("notes", tooltip="What was dropped or left out, in words."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, clip: Any, generated: Any, masks: Any, control: Any, size: str, feather: int, match_colours: bool
+    ) -> io.NodeOutput:
+        from fractions import Fraction
+
+        from ..media.open import open_clip
+        from .composite import Pasting, write_composite
+
+        rate = Fraction(control["rate"])
+        file = host.new_temporary_file("physics_composite", ".mp4")
+        inside = (mask.cpu().numpy() > 0.5 for mask in masks)
+        footage, made = (open_clip(video, rate=rate) for video in (clip, generated))
+        after, notes = write_composite(file, footage, made, inside, control, Pasting(size, feather, match_colours))
+        return io.NodeOutput(InputImpl.VideoFromFile(str(file)), after, "\n".join(notes))

@@ -20,15 +20,15 @@ from ..media.folder import new_folder, write_json
 from ..media.stills import write_image
 from ..media.track import Track
 from ..media.writer import VideoWriter
-from .choices import NOTHING, Choices, ConditioningError
-from .guides import guide_frames, require_guide, shown
+from .choices import GUIDES_FROM_VIDEO, NOTHING, Choices, ConditioningError
+from .guides import guide_frames, guide_notes, require_guide, shown
 from .latents import aligned
 from .masks import MaskOf, drawn_masks
 from .plan import ControlPlan
 
 SCHEMA = "physics-preserver/vace"
 SCHEMA_VERSION = 2
-METADATA = "vace.json"
+METADATA, REFERENCE = "vace.json", "reference.png"
 
 # The model reads this file, so it is written closer to the frames than one for people to watch.
 CONTROL_CRF = 8
@@ -57,7 +57,8 @@ def control_frames(
     """
     _require_match(clip, track, plan)
     require_guide(choices, guide)
-    told = _pictures(clip, plan, drawn_masks(track, plan, choices), guide_frames(guide, plan) if guide else None)
+    guides = guide_frames(guide, plan) if guide is not None and choices.guide in GUIDES_FROM_VIDEO else None
+    told = _pictures(clip, plan, drawn_masks(track, plan, choices), guides)
     pictures, ahead = tee(told)  # holds what alignment has read ahead
     masks = (picture.mask for picture in ahead)
     if choices.latent_aligned:
@@ -119,12 +120,14 @@ def write_control(
     plan: ControlPlan,
     choices: Choices,
     guide: Clip | None = None,
+    sheet: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Write `control.mp4`, `mask.mp4`, `masks/%05d.png` (lossless, 255 = generate) and `vace.json`.
 
     Args:
         folder: new or empty; it appears when everything is in it.
         clip, track, plan, choices, guide: as for `control_frames`.
+        sheet: from `reference_sheet`; it becomes `reference.png`.
 
     Returns:
         What vace.json holds.
@@ -133,7 +136,7 @@ def write_control(
         FileExistsError: the folder has something in it.
         ConditioningError: as for `control_frames`.
     """
-    metadata = describe(clip, track, plan, choices)
+    metadata = describe(clip, track, plan, choices, guide)
     size = (plan.width, plan.height, clip.rate)
     with new_folder(folder) as partial:
         (partial / "masks").mkdir()
@@ -147,6 +150,9 @@ def write_control(
                 video.write(control)
                 matte.write(np.repeat(white[..., None], 3, axis=2))
                 write_image(partial / "masks" / f"{index:05d}.png", white)
+        if sheet is not None:
+            metadata["files"]["reference"] = REFERENCE
+            write_image(partial / REFERENCE, sheet)
         write_json(partial / METADATA, metadata)
     return metadata
 
@@ -163,7 +169,9 @@ def read_control(folder: str | Path) -> dict[str, Any]:
     return data
 
 
-def describe(clip: Clip, track: Track, plan: ControlPlan, choices: Choices) -> dict[str, Any]:
+def describe(
+    clip: Clip, track: Track, plan: ControlPlan, choices: Choices, guide: Clip | None = None
+) -> dict[str, Any]:
     """What vace.json holds, JSON-able; validation takes `crop` and `frames` from it."""
     grey = f"grey {GREY} of 255 in the file, 0.5 in the graph"
     return {
@@ -187,7 +195,7 @@ def describe(clip: Clip, track: Track, plan: ControlPlan, choices: Choices) -> d
         "mask": "white (1) = generate, black (0) = keep",
         "unknown": grey if choices.guide == NOTHING else f"nowhere: {choices.guide} stands in the mask",
         "files": {"control": "control.mp4", "mask": "mask.mp4", "masks": "masks"},
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *guide_notes(choices, guide)],
     }
 
 

@@ -7,29 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from gradient_clip import scene
 from physics_preserver.nodes.conditioning.choices import Choices, ConditioningError
 from physics_preserver.nodes.conditioning.plan import plan_control
 from physics_preserver.nodes.conditioning.vace import GREY, control_frames, float_control, read_control, write_control
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.stills import ArrayClip
-from physics_preserver.nodes.media.track import Track, TrackBuilder
-
-
-def scene(size=(64, 96), frames=5) -> tuple[ArrayClip, Track]:
-    """A gradient that tells every pixel's column (red) and row (green), with a person and a board in it."""
-    height, width = size
-    image = np.zeros((height, width, 3), np.uint8)
-    image[..., 0], image[..., 1] = np.arange(width) * 255 // width, (np.arange(height) * 255 // height)[:, None]
-    images = np.stack([image] * frames)
-    images[..., 2] = np.arange(frames)[:, None, None] * 10
-    builder = TrackBuilder(("person", "board"), size, Fraction(16), "gradient")
-    for t in range(frames):
-        masks = np.zeros((2, height, width), bool)
-        masks[0, height // 4 : height // 2, width // 3 + t : width // 2 + t] = True
-        masks[1, height // 2 : height // 2 + 6, width // 4 + t : width * 2 // 3 + t] = True
-        builder.append(masks, np.ones(2))
-    return ArrayClip(images, Fraction(16)), builder.finish()
-
 
 DEFAULTS = Choices()
 
