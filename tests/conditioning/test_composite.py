@@ -97,8 +97,8 @@ def test_pasted_back_at_full_size_every_other_pixel_is_the_sources_own(planned):
 def test_what_is_pasted_stands_where_it_was_taken():
     """A gradient through scale and crop and back again comes out where it went in."""
     clip, track = scene((128, 192), 5)
-    for planned in ({"width": 96, "height": 96}, {"width": 352, "height": 256}):
-        plan = plan_control((128, 192), 5, **planned)
+    for width, height in ((96, 96), (352, 256)):
+        plan = plan_control((128, 192), 5, width, height)
         generated = ArrayClip(np.stack([plan.image(frame.image) for frame in clip]), RATE)
         masks = [np.ones((plan.height, plan.width), bool)] * 5
         control = describe(clip, track, plan, Choices())
@@ -209,7 +209,8 @@ def test_one_frame_of_each_clip_is_held():
     for name, source in (("source", made.clip), ("generated", made.generated)):
         clips.append(Counting(np.stack([frame.image for frame in source]), RATE))
         clips[-1].name = name
-    frames = composite_frames(*clips, iter(made.masks), made.control, Pasting())
+    source, generated = clips
+    frames = composite_frames(source, generated, iter(made.masks), made.control, Pasting())
     for t, _ in enumerate(frames):
         assert len(read) == 2 * (t + 1)
 
