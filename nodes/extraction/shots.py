@@ -96,6 +96,14 @@ class Shots:
             self.cuts += self._finder.look(frame)
 
 
+def cuts_of(clip: Clip) -> list[int]:
+    """First frames of a clip's shots but the first; none where PySceneDetect isn't installed. Reads the whole clip."""
+    shots = Shots(clip)
+    if not shots.missing:
+        shots.look_until(clip.count())
+    return shots.cuts
+
+
 class _Finder:
     """AdaptiveDetector, fed frame by frame, and the check for flashes."""
 

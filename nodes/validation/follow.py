@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..media.clip import Clip
-from ..media.track import Track
+from ..media.clip import Clip, TrimmedClip
+from ..media.track import Track, TrackBuilder
 from .align import refit
 
 # Tracks objects through a clip, both ways: (clip, mask of every object on one frame, that frame) -> track. The masks
@@ -23,35 +23,51 @@ class NothingToFollow(ValueError):
     """An object that can't be tracked in the generated clip, because the source never shows it there."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a tracker is shown of one shot, frames start <= t < stop (None: to the end) of a clip.
+
+    Attributes:
+        frame: the one frame whose source masks it is shown; it can't be judged.
+        masks: those masks by label, bool [H, W] at the clip's size.
+    """
+
+    start: int
+    stop: int | None
+    frame: int
+    masks: Mapping[str, np.ndarray]
+
+
 @dataclass
 class Followed:
-    """An object found again.
+    """Objects found again.
 
     Attributes:
         track: the masks that the tracker found in the generated clip.
-        prompted_frame: the one frame whose source masks the tracker was shown; it can't be judged.
-        prompts: those masks by label, bool [H, W] at the clip's size.
+        shown: what it was shown of every shot in which there was something to show.
         warnings: what a reader of the verdict should know about it.
     """
 
     track: Track
-    prompted_frame: int
-    prompts: Mapping[str, np.ndarray]
+    shown: list[Shown]
     warnings: list[str] = field(default_factory=list)
 
 
-def follow(clip: Clip, source: Track, labels: Sequence[str], track: TrackFunction) -> Followed:
-    """Track `labels` in a generated clip from the source's masks of one frame, and of no other.
+def follow(
+    clip: Clip, source: Track, labels: Sequence[str], track: TrackFunction, cuts: Sequence[int] = ()
+) -> Followed:
+    """Track `labels` in a generated clip from the source's masks of one frame of each shot, and of no other.
 
-    The frame is the first on which the main object shows a quarter of its median size: frame 0, for an object that is
-    there from the start. Objects are tracked together, because they compete for pixels, and given in the order in
-    which the source has them, so that both clips are tracked alike.
+    The frame is the shot's first on which the main object shows a quarter of its median size there: its first frame,
+    for an object that is there from the start. Objects are tracked together, because they compete for pixels, and given
+    in the order in which the source has them, so that both clips are tracked alike.
 
     Args:
         clip: the generated clip.
         source: the source's track, in the clip's picture and timeline (see `place`), at any mask size.
-        labels: objects to follow; the first is the main one. Others are left out when that frame doesn't show them.
+        labels: objects to follow; the first is the main one. Others are left out where that frame doesn't show them.
         track: the tracker.
+        cuts: first frames of the source's shots but the first: nothing is followed over a cut.
 
     Raises:
         NothingToFollow: the source never shows the main object, or only after the generated clip's end.
@@ -59,24 +75,75 @@ def follow(clip: Clip, source: Track, labels: Sequence[str], track: TrackFunctio
     """
     columns = [source.index(label) for label in labels]
     areas = source.areas()[:, columns]
-    frame = prompt_frame(areas[:, 0])
-    if frame is None:
-        raise NothingToFollow(f"the source track shows no {labels[0]!r} on any frame")
-    if frame > 0 and frame >= clip.count():
-        raise NothingToFollow(f"{labels[0]!r} shows up on frame {frame}, after the end of the generated clip")
-    size = (clip.height, clip.width)
-    prompts = {}
-    for label in sorted(labels, key=source.index):
-        mask = refit(source.mask(frame, label), size)
-        if mask.any():
-            prompts[label] = mask
-    if labels[0] not in prompts:
+    size, last = (clip.height, clip.width), len(areas)
+    edges = [0, *(cut for cut in cuts if 0 < cut < last), None]
+    shown: list[Shown] = []
+    late: list[int] = []
+    for start, stop in zip(edges, edges[1:], strict=False):
+        assert start is not None
+        inside = prompt_frame(areas[start:stop, 0])
+        if inside is None:
+            continue
+        frame = start + inside
+        if frame > 0 and frame >= clip.count():
+            late.append(frame)
+            continue
+        masks = {label: refit(source.mask(frame, label), size) for label in sorted(labels, key=source.index)}
+        masks = {label: mask for label, mask in masks.items() if mask.any()}
+        if labels[0] in masks:
+            shown.append(Shown(start, stop, frame, masks))
+    if not shown:
+        if not (areas[:, 0] > 0).any():
+            raise NothingToFollow(f"the source track shows no {labels[0]!r} on any frame")
+        if late:
+            raise NothingToFollow(f"{labels[0]!r} shows up on frame {late[0]}, after the end of the generated clip")
         raise NothingToFollow(f"{labels[0]!r} is smaller than a pixel at {clip.width}x{clip.height}")
-    warnings = [f"{label!r} is not visible on frame {frame} and was not tracked" for label in labels
-                if label not in prompts]  # fmt: skip
-    if frame > 0:
-        warnings.insert(0, f"{labels[0]!r} is not fully there on frame 0: it was tracked both ways from frame {frame}")
-    return Followed(track(clip, prompts, frame), frame, prompts, warnings)
+    warnings = [
+        f"{labels[0]!r} is not fully there on frame {each.start}: it was tracked both ways from frame {each.frame}"
+        for each in shown
+        if each.frame > each.start
+    ]
+    warnings += [
+        f"{label!r} is not visible on frame {each.frame} and was not tracked"
+        + (f" in the shot from frame {each.start}" if len(shown) > 1 else "")
+        for each in shown
+        for label in labels
+        if label not in each.masks
+    ]
+    return Followed(track_shots(clip, shown, track), shown, warnings)
+
+
+def track_shots(clip: Clip, shown: Sequence[Shown], track: TrackFunction) -> Track:
+    """Track every shot of a clip from what is shown of it; outside of them the masks are empty."""
+    [first, *more] = shown
+    if not more and first.start == 0 and first.stop is None:
+        return track(clip, first.masks, first.frame)
+    total = clip.count()
+    parts = [
+        (each, track(TrimmedClip(clip, each.start, each.stop), each.masks, each.frame - each.start))
+        for each in shown
+        if each.frame < total
+    ]
+    labels = tuple(dict.fromkeys(label for each in shown for label in each.masks))
+    mask_size, made_by = parts[0][1].mask_size, parts[0][1].tracker
+    builder = TrackBuilder(labels, (clip.height, clip.width), clip.rate, clip.name, made_by)
+
+    def nothing(frames: int) -> None:
+        for _ in range(frames):
+            builder.append(np.zeros((len(labels), *mask_size), bool), np.zeros(len(labels)))
+
+    at = 0
+    for each, part in parts:
+        nothing(each.start - at)
+        columns = [labels.index(label) for label in part.labels]
+        for t in range(len(part)):
+            found, sure = np.zeros((len(labels), *mask_size), bool), np.zeros(len(labels))
+            found[columns], sure[columns] = part.masks(t), part.scores[t]
+            builder.append(found, sure, part.time(t))
+        at = each.start + len(part)
+        builder.warnings.extend(part.warnings)
+    nothing(total - at)
+    return builder.finish()
 
 
 def prompt_frame(areas: np.ndarray) -> int | None:

@@ -32,7 +32,7 @@ class Measured:
         expected, found: of the source and of the generated clip; one mask size and clip size.
         copies: tracks of harmless copies of the source: the floor.
         label: the object; person: the one that is judged with it, None without.
-        prompted: the frame on which the tracker was shown the source's mask; padded: those that show nothing of it.
+        prompted: the frames on which the tracker was shown the source's masks; padded: those that show nothing of it.
         pictures: what the pictures themselves say; None where there are only tracks.
 
     Attributes:
@@ -50,7 +50,7 @@ class Measured:
         copies: Sequence[Track],
         label: str,
         person: str | None,
-        prompted: int | None = None,
+        prompted: int | Sequence[int] = (),
         padded: Sequence[int] = (),
         pictures: Pictures | None = None,
     ):
@@ -59,7 +59,7 @@ class Measured:
         self.total = min(len(expected), len(found), *(len(copy) for copy in copies))
         self.rate = float(found.rate)
         padding = np.isin(np.arange(self.total), np.array(padded, int))
-        shown = np.arange(self.total) == (-1 if prompted is None else prompted)
+        shown = np.isin(np.arange(self.total), prompted)
         self.skip = padding | shown
         self.reasons = [(padding, "padding"), (shown & ~padding, "the tracker was shown the source's mask here")]
         labels = [label, *([person] if person not in (None, label) else [])]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..extraction.detection import PERSON, same_class
+from ..extraction.shots import cuts_of
 from ..media.clip import Clip
 from ..media.track import Track
 from .align import Crop, PlacedClip, comparison_size, place, require_same_picture
 from .causes import name_causes
-from .follow import NothingToFollow, TrackFunction, follow
+from .follow import NothingToFollow, TrackFunction, follow, track_shots
 from .pictures import Pictures, compare_pictures
 from .poses import placed_poses
 from .profile import STANDARD, Profile
@@ -55,9 +56,10 @@ def validate(
 ) -> Judgement:
     """Judge whether an object moves in a generated clip as it does in the source.
 
-    All of the source's objects are tracked in the generated clip from one frame's masks (they hold each other in
-    place). The source's own footage, harmlessly changed, is tracked in the same way from the same masks: what the
-    tracker gets wrong there is the floor of every measure, and nothing below it is held against the clip.
+    All of the source's objects are tracked in the generated clip (they hold each other in place) from their masks on
+    one frame of every shot of the source. The source's own footage, harmlessly changed, is tracked in the same way from
+    the same masks: what the tracker gets wrong there is the floor of every measure, and nothing below it is held
+    against the clip.
 
     Args:
         source: the source's track.
@@ -96,17 +98,15 @@ def validate(
     original = _about(source.source or footage.name, len(source), source.clip_size, source.rate)
     person = person_label(labels)
     warnings = _rate_warnings(source, generated)
+    placed = PlacedClip(footage, size, crop, frames)
     try:
-        followed = follow(generated, expected, labels, track)
+        followed = follow(generated, expected, labels, track, cuts_of(placed))
     except NothingToFollow as reason:
         about = _about(generated.name, generated.count(), size, generated.rate)
         return _nothing_found(expected, label, profile, original, about, str(reason), warnings)
     found = place(followed.track, masks, clip_size=size)
-    placed = PlacedClip(footage, size, crop, frames)
     copies = [
-        place(
-            track(ChangedClip(placed, change, name), followed.prompts, followed.prompted_frame), masks, clip_size=size
-        )
+        place(track_shots(ChangedClip(placed, change, name), followed.shown, track), masks, clip_size=size)
         for name, change in VARIANTS.items()
     ]
     padding = [] if frames is None else [t for t, frame in enumerate(frames) if frame is None]
@@ -118,7 +118,7 @@ def validate(
         copies,
         label,
         profile,
-        followed.prompted_frame,
+        [each.frame for each in followed.shown],
         padding,
         placed_poses(poses, source, crop, frames, size, len(found)),
         pictures,
@@ -136,7 +136,7 @@ def judge_tracks(
     copies: Sequence[Track],
     label: str,
     profile: Profile = STANDARD,
-    prompted: int | None = None,
+    prompted: int | Sequence[int] = (),
     padding: Sequence[int] = (),
     poses: tuple[np.ndarray, np.ndarray] | None = None,
     pictures: Pictures | None = None,
@@ -147,7 +147,7 @@ def judge_tracks(
         expected, found: of the source and of the generated clip; one mask size and clip size.
         copies: tracks of harmless copies of the source: the floor. None means that the masks are taken for exact.
         label: the object; the person is judged with it where both tracks have one.
-        prompted: the frame on which the tracker was shown the source's mask; it is not judged.
+        prompted: the frames on which the tracker was shown the source's masks; they are not judged.
         padding: frames that show nothing of the source.
         poses: the person's keypoints in both clips, float64 [T, 133, 3], px of the picture.
         pictures: what the pictures themselves say; None where there are only tracks.
