@@ -10,4 +10,10 @@ checked against each other.
 - `disparity`: which pixels of both eyes show the same thing, checked both ways.
 - `transfer`: `transfer(rig, left, right, masks)` carries the left eye's masks of one frame to the right eye; `layer` is
   the disparity of one object, `hidden` fills what only the right eye sees.
+- `eyes`: `MasterSlave(rig, ...).frame(t, left, right, masks)` does that for a clip, checks every frame, and flags what
+  fails or does it again; the right eye's own tracker may be asked on every k-th frame.
+- `views`: `detect_in_views(detector, eye, projection)` finds people through flat views.
+- `associate`: `associate(rig, left, right, in_left, in_right)` brings the detections of both eyes together, for the
+  joint mode: the same people in the same order, before anything is tracked.
+- `consistency`: `measure_agreement` of one frame and `AgreementReport` of a clip, without a truth.
 """

@@ -53,6 +53,7 @@ def transfer(
     masks: np.ndarray,
     own: np.ndarray | None = None,
     method: str = BLOCKS,
+    disparity: Disparity | None = None,
 ) -> Transfer:
     """Carry the left eye's masks to the right eye.
 
@@ -67,6 +68,7 @@ def transfer(
         masks: bool [N, h, w], of any size, without overlap.
         own: bool [N, h, w], what the right eye's own tracker says of the same objects on this frame, if it ran.
         method: how to match, see `find_disparity`.
+        disparity: what was matched, where that is known already.
 
     Raises:
         ValueError: see `find_disparity`.
@@ -75,7 +77,8 @@ def transfer(
     covers = [rig.to_working(size).cover(mask) for mask in masks]
     where = np.logical_or.reduce([cover > 0.5 for cover in covers]) if covers else np.zeros(rig.working_size, bool)
     ours, theirs = (rig.to_working(image.shape[:2]).image(image) for image in (left, right))
-    disparity = find_disparity(rig, ours, theirs, where, method)
+    if disparity is None:
+        disparity = find_disparity(rig, ours, theirs, where, method)
     count = len(masks)
     result = Transfer(
         np.zeros_like(masks), np.zeros(count, np.float32), np.zeros(count, np.float32),

@@ -1,0 +1,134 @@
+"""The same people in both eyes: detections of two eyes brought together before anything is tracked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..extraction.detection import Box, Detection
+from .disparity import find_disparity
+from .projections import from_pixels, to_pixels
+from .rig import Rig
+
+# Least agreement of two boxes, 0..1, and the share of a box's width by which a detector misses its sides.
+LEAST, LOOSE = 0.4, 0.2
+# Points along a side of a box.
+POINTS = 24
+# The middle of a box, as shares of it from each side, where its object is rather than what is around it.
+MIDDLE = 0.25
+BOTH, LEFT, RIGHT = "both", "left", "right"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One object in both eyes.
+
+    Attributes:
+        left, right: its detection in each eye, boxes in px of the eye.
+        seen: BOTH, or the eye whose detector found it: LEFT or RIGHT; the other box was carried over by disparity.
+    """
+
+    left: Detection
+    right: Detection
+    seen: str
+
+
+def associate(
+    rig: Rig, left: np.ndarray, right: np.ndarray, in_left: Sequence[Detection], in_right: Sequence[Detection]
+) -> tuple[list[Pair], list[Detection]]:
+    """Bring the detections of two eyes together, so that both have the same objects in the same order.
+
+    Two boxes are of one object when they cover the same rows of the picture worked in, are about as wide, and their
+    sides lie apart by what the lenses allow; the best pairs are taken first. A box that only one eye has is carried to
+    the other by the disparity in its middle.
+
+    Args:
+        left, right: uint8 [H, W, 3], RGB, the eyes.
+        in_left, in_right: detections, boxes in px of the eye.
+
+    Returns:
+        The pairs, best score first, and the detections that can't be carried over: nothing in them was matched, or
+        their place is outside the other eye's picture.
+    """
+    size = left.shape[0], left.shape[1]
+    boxes = [[_to_working(rig, item.box, size) for item in found] for found in (in_left, in_right)]
+    scores = np.array([
+        [_likeness(rig, a, b) if one.label == other.label else 0.0 for b, other in zip(boxes[1], in_right, strict=True)]
+        for a, one in zip(boxes[0], in_left, strict=True)
+    ]).reshape(len(in_left), len(in_right))  # fmt: skip
+    pairs: list[Pair] = []
+    free_left, free_right = set(range(len(in_left))), set(range(len(in_right)))
+    while scores.size and scores.max() >= LEAST:
+        i, j = divmod(int(scores.argmax()), len(in_right))
+        pairs.append(Pair(in_left[i], in_right[j], BOTH))
+        scores[i], scores[:, j] = 0, 0
+        free_left.discard(i)
+        free_right.discard(j)
+    alone: list[Detection] = []
+    if free_left or free_right:
+        to_working = rig.to_working(size).image
+        disparity = find_disparity(rig, to_working(left), to_working(right))
+        for items, places, free, seen, field, valid, sign in (
+            (in_left, boxes[0], free_left, LEFT, disparity.left, disparity.left_valid, -1),
+            (in_right, boxes[1], free_right, RIGHT, disparity.right, disparity.right_valid, 1),
+        ):
+            for n in sorted(free):
+                box = _carried(rig, items[n].box, places[n], sign * field, valid, size)
+                if box is None:
+                    alone.append(items[n])
+                else:
+                    other = replace(items[n], box=box)
+                    pairs.append(Pair(items[n], other, seen) if seen == LEFT else Pair(other, items[n], seen))
+    return sorted(pairs, key=lambda pair: -max(pair.left.score, pair.right.score)), alone
+
+
+def _to_working(rig: Rig, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """float [4]: the box around a box of the eye, in px of the picture worked in, kept inside it."""
+    return _around(from_pixels(rig.projection, _points(np.array(box)), size), rig.cassini, rig.working_size)
+
+
+def _points(box: np.ndarray) -> np.ndarray:
+    x, y = np.linspace(box[0], box[2], POINTS) - 0.5, np.linspace(box[1], box[3], POINTS) - 0.5
+    return np.stack(np.meshgrid(x, y), axis=-1)
+
+
+def _around(directions: np.ndarray, projection, size: tuple[int, int]) -> np.ndarray:
+    at, seen = to_pixels(projection, directions, size)
+    at = at[seen] + 0.5
+    if not len(at):
+        return np.zeros(4)
+    return np.concatenate([np.maximum(at.min(axis=0), 0), np.minimum(at.max(axis=0), size[::-1])])
+
+
+def _likeness(rig: Rig, a: np.ndarray, b: np.ndarray) -> float:
+    """0..1: how far two boxes of the picture worked in can be one object's; 0 where they lie impossibly apart."""
+    rows = min(a[3], b[3]) - max(a[1], b[1])
+    height = max(a[3], b[3]) - min(a[1], b[1])
+    widths = a[2] - a[0], b[2] - b[0]
+    if rows <= 0 or min(widths) <= 0:
+        return 0.0
+    least, most = rig.bounds
+    slack = LOOSE * max(widths) + 2
+    shift = (a[0] + a[2] - b[0] - b[2]) / 2
+    if not least - slack <= shift <= most + slack:
+        return 0.0
+    return float(rows / height * min(widths) / max(widths))
+
+
+def _carried(
+    rig: Rig, box: Box, place: np.ndarray, way: np.ndarray, valid: np.ndarray, size: tuple[int, int]
+) -> Box | None:
+    """A box of one eye in the other, moved by what was matched in the middle of its `place`, the same in Cassini."""
+    inset = MIDDLE * (place[2:] - place[:2])
+    x0, y0 = np.floor(place[:2] + inset).astype(int)
+    x1, y1 = np.ceil(place[2:] - inset).astype(int)
+    part = np.s_[y0 : max(y0 + 1, y1), x0 : max(x0 + 1, x1)]
+    sure = way[part][valid[part]]
+    if not len(sure):
+        return None
+    points, _ = to_pixels(rig.cassini, from_pixels(rig.projection, _points(np.array(box)), size), rig.working_size)
+    moved = from_pixels(rig.cassini, points + np.median(sure, axis=0), rig.working_size)
+    left, top, right, bottom = _around(moved, rig.projection, size).tolist()
+    return (left, top, right, bottom) if right > left and bottom > top else None
