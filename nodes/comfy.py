@@ -10,6 +10,7 @@ from .conditioning.reskin_nodes import ReskinJoin, ReskinLongClip, ReskinWindow
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .extraction.pose_nodes import EstimatePose
 from .extraction.sam2_nodes import LoadSAM2
+from .matting.nodes import LoadMatteModel, MakeTrimap, MatteQuality, RefineMatte
 from .media.nodes import DrawPose, LoadPhysics, PreviewTrack, SavePhysics
 from .prompting.nodes import ApproveTracks, PreviewPrompts, PromptObjects, serve_frames
 from .validation.nodes import CompareClips, ValidatePhysics
@@ -39,6 +40,10 @@ class PhysicsPreserver(ComfyExtension):
             ReskinWindow,
             ReskinJoin,
             CompositeKeptPixels,
+            LoadMatteModel,
+            MakeTrimap,
+            RefineMatte,
+            MatteQuality,
             ValidatePhysics,
             CompareClips,
         ]

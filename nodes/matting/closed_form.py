@@ -1,4 +1,4 @@
-"""Closed-form matting and foreground colours, by the pymatting package."""
+"""Closed-form matting, by the pymatting package."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def closed_form_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray |
     Levin, Lischinski and Weiss, "A Closed Form Solution to Natural Image Matting", CVPR 2006, by pymatting's
     `estimate_alpha_cf`.
     """
-    pymatting = _pymatting("closed form")
+    pymatting = _pymatting()
     alpha = (trimap == INSIDE).astype(np.float32)
     box = band_box(trimap, MARGIN)
     if box is None:
@@ -50,31 +50,11 @@ def closed_form_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray |
     return alpha
 
 
-def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The colours of what is in front, so that it can be laid over something else without a halo of its old background.
-
-    Args:
-        image: uint8 [H, W, 3] RGB; alpha: float32 [H, W], 0..1.
-
-    Returns:
-        uint8 [H, W, 3] RGB, not multiplied by alpha; where alpha is 1 that of the image, to a grey level.
-
-    Raises:
-        ModuleNotFoundError: pymatting is not installed.
-
-    Germer, Uelwer, Conrad and Harmeling, "Fast Multi-Level Foreground Estimation", ICPR 2020, by pymatting's
-    `estimate_foreground_ml`.
-    """
-    pymatting = _pymatting("foreground colours")
-    found = pymatting.estimate_foreground_ml(image.astype(np.float32) / 255, alpha.astype(np.float32))
-    return np.rint(np.clip(found, 0, 1) * 255).astype(np.uint8)
-
-
-def _pymatting(what: str) -> Any:
+def _pymatting() -> Any:
     try:
         import pymatting
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"{what} needs the package {error.name}, which is not installed: pip install pymatting"
+            f"closed form needs the package {error.name}, which is not installed: pip install pymatting"
         ) from error
     return pymatting

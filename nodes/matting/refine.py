@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .closed_form import closed_form_alpha, foreground
+from .closed_form import closed_form_alpha
 from .guided import guided_alpha
+from .methods import DEFAULT_METHOD, LEARNED, METHODS
 from .tiles import Solve, Tally, in_tiles
 from .trimap import INSIDE, OUTSIDE, UNKNOWN
 
 if TYPE_CHECKING:
     from .matte_model import MatteModel
-
-__all__ = ["DEFAULT_METHOD", "METHODS", "Refiner", "RefineReport", "foreground", "open_refiner"]
-
-# Those that need no weights, and those that need a model from `load_matte_model`.
-PLAIN, LEARNED = ("guided", "closed form"), ("mematte", "vitmatte")
-METHODS = (*PLAIN, *LEARNED)
-DEFAULT_METHOD = "guided"
 
 # Side of a tile and what neighbours share, px. Closed form takes 1 KiB a pixel; MEMatte and ViTMatte see more at once.
 TILES = {"guided": (512, 64), "closed form": (512, 96), "mematte": (1024, 128), "vitmatte": (1024, 128)}

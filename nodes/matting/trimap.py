@@ -10,11 +10,9 @@ import cv2
 import numpy as np
 
 from ..media.track import Track
+from .methods import SOURCES
 
 OUTSIDE, UNKNOWN, INSIDE = 0, 128, 255
-
-# auto: logits where the track has them, else masks.
-SOURCES = ("auto", "logits", "masks")
 
 
 class EmptyBand(ValueError):
@@ -100,6 +98,15 @@ class Trimaps:
     def __len__(self) -> int:
         return len(self._track)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) px of the clip."""
+        return self._track.clip_size
+
+    def mask(self, t: int) -> np.ndarray:
+        """bool [H, W]: the wanted objects in frame t, as one."""
+        return np.asarray(self._track.masks(t)[self._objects].any(axis=0))
+
     def at(self, t: int) -> np.ndarray:
         """uint8 [H, W], 0, 128 or 255, of frame t at the clip's size; the wanted objects are one.
 
@@ -107,7 +114,7 @@ class Trimaps:
             EmptyBand: there is a subject and no band, and `allow_empty_band` is not set.
         """
         choices = self.choices
-        mask = np.asarray(self._track.masks(t)[self._objects].any(axis=0))
+        mask = self.mask(t)
         if self._soft is None:
             trimap = from_mask(mask, choices.inside, choices.outside)
         else:

@@ -29,7 +29,7 @@ class FolderClip(Clip):
             raise ClipError(f"{folder}: the folder has no images ({' '.join(IMAGE_SUFFIXES)})")
         self.name, self.path = Path(folder).name, str(folder)
         self.rate, self._times = rate, times
-        self.time_base = _common_time_base(rate, times)
+        self.time_base = common_time_base(rate, times)
         self.warnings = []
         self.height, self.width = read_image(self._files[0]).shape[:2]
 
@@ -100,7 +100,7 @@ def write_image(file: Path, image: np.ndarray, quality: int = 95) -> None:
     file.write_bytes(data.tobytes())
 
 
-def _common_time_base(rate: Fraction, times: list[Fraction] | None) -> Fraction:
+def common_time_base(rate: Fraction, times: list[Fraction] | None) -> Fraction:
     """The largest time of which every frame time is a whole multiple."""
     base = 1 / rate
     for time in times or []:

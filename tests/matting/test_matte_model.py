@@ -10,13 +10,8 @@ torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
 
 from mematte_nets import TINY_VITMATTE, tiny_mematte, tiny_vitmatte  # noqa: E402
-from physics_preserver.nodes.matting.matte_model import (  # noqa: E402
-    CheckpointError,
-    find_matte_model,
-    load_matte_model,
-    matte_files,
-    prepared,
-)
+from physics_preserver.nodes.matting.checkpoints import find_matte_model, matte_files  # noqa: E402
+from physics_preserver.nodes.matting.matte_model import CheckpointError, load_matte_model, prepared  # noqa: E402
 from physics_preserver.nodes.matting.refine import open_refiner  # noqa: E402
 from physics_preserver.nodes.matting.trimap import from_mask  # noqa: E402
 

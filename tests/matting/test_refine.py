@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from physics_preserver.nodes.matting.guided import guided_alpha
-from physics_preserver.nodes.matting.refine import METHODS, Refiner, open_refiner
+from physics_preserver.nodes.matting.methods import METHODS
+from physics_preserver.nodes.matting.refine import Refiner, open_refiner
 from physics_preserver.nodes.matting.tiles import Tally, in_tiles, spans
 from physics_preserver.nodes.matting.trimap import from_mask
 
@@ -147,15 +148,3 @@ def test_closed_form_finds_the_alpha_of_a_soft_disc():
     band = trimap == 128
     assert np.abs(alpha - truth)[band].mean() < 0.06
     assert np.abs(alpha - truth)[band].mean() < 0.5 * np.abs((trimap / 255.0) - truth)[band].mean()
-
-
-def test_foreground_colours_are_those_of_the_front():
-    pytest.importorskip("pymatting")
-    from physics_preserver.nodes.matting.refine import foreground
-
-    truth = disc(64, 64, (32, 32), 18)
-    image = composite(truth)
-    found = foreground(image, truth.astype(np.float32)).astype(float)
-    edge = (truth > 0.2) & (truth < 0.8)
-    front = np.array((210, 120, 60))
-    assert np.abs(found[edge] - front).mean() < 0.3 * np.abs(image[edge] - front).mean()

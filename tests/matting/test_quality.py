@@ -1,0 +1,175 @@
+"""Matte measures have known answers: identity, planted differences, stairs, flicker and drop-outs."""
+
+import json
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+from physics_preserver.nodes.matting import blind, truth
+from physics_preserver.nodes.matting.quality import matte_quality, quality_in_words
+from physics_preserver.nodes.media.clip import ClipError
+from physics_preserver.nodes.media.stills import ArrayClip
+
+
+def disc(size: int, centre: tuple[float, float], radius: float, edge: float = 1.0) -> np.ndarray:
+    y, x = np.mgrid[:size, :size]
+    return np.clip((radius - np.hypot(y - centre[0], x - centre[1])) / edge + 0.5, 0, 1).astype(np.float32)
+
+
+def clip_of(*planes: np.ndarray) -> ArrayClip:
+    levels = [np.rint(plane * 255).astype(np.uint8) for plane in planes]
+    return ArrayClip(np.stack([np.dstack([level] * 3) for level in levels]), Fraction(24))
+
+
+def test_the_same_alpha_is_no_difference():
+    a = disc(64, (30, 33), 20, 6)
+    assert [f(a, a) for f in (truth.sad, truth.mad, truth.mse, truth.grad, truth.conn)] == [0] * 5
+    assert truth.dtssd(a, a, 1 - a, 1 - a) == 0
+
+
+def test_sums_and_means_are_of_the_stated_scale():
+    g, a = np.zeros((40, 50), np.float32), np.zeros((40, 50), np.float32)
+    a[10:20, 10:30] = 0.5
+    assert truth.sad(a, g) == pytest.approx(200 * 0.5 / 1000)
+    assert truth.mad(a, g) == pytest.approx(1000 * 200 * 0.5 / 2000)
+    assert truth.mse(a, g) == pytest.approx(1000 * 200 * 0.25 / 2000)
+    where = np.zeros((40, 50), bool)
+    where[10:12, 10:20] = True
+    assert truth.sad(a, g, where) == pytest.approx(20 * 0.5 / 1000) and truth.mad(a, g, where) == pytest.approx(500)
+    assert truth.mad(a, g, np.zeros((40, 50), bool)) == 0
+
+
+def test_grad_equals_the_formula_written_out():
+    random = np.random.default_rng(0)
+    a, g = random.random((20, 24), np.float32), random.random((20, 24), np.float32)
+    sigma, half = 1.4, 4  # ceil(1.4 sqrt(-2 ln(sqrt(2 pi) 1.4 .01)))
+    x = np.arange(-half, half + 1)
+    gauss = lambda v: np.exp(-(v**2) / (2 * sigma**2)) / (sigma * np.sqrt(2 * np.pi))  # noqa: E731
+    kernel = np.array([[gauss(i) * -j * gauss(j) / sigma**2 for j in x] for i in x])
+    kernel /= np.sqrt((kernel**2).sum())
+
+    def magnitude(plane):
+        padded = np.pad(plane.astype(float), half, mode="edge")
+        out = np.zeros((2, *plane.shape))
+        for i, j in np.ndindex(plane.shape):
+            window = padded[i : i + 2 * half + 1, j : j + 2 * half + 1]
+            out[:, i, j] = (window * kernel).sum(), (window * kernel.T).sum()
+        return np.hypot(out[0], out[1])
+
+    assert truth.grad(a, g) == pytest.approx(((magnitude(a) - magnitude(g)) ** 2).sum() / 1000, rel=1e-5)
+
+
+def test_an_island_that_is_not_there_is_not_connected():
+    g, a = np.zeros((40, 40), np.float32), np.zeros((40, 40), np.float32)
+    g[5:20, 5:20] = a[5:20, 5:20] = 1
+    a[30:33, 30:33] = 1  # 9 px that hang on nothing
+    assert truth.conn(a, g) == pytest.approx(9 / 1000)
+    g[30:33, 30:33] = 1  # in both it is just as unconnected
+    assert truth.conn(a, g) == 0
+
+
+def test_connectedness_counts_differences_of_15_percent_and_more():
+    g = np.zeros((20, 20), np.float32)
+    g[2:18, 2:18] = 1
+    a = g.copy()
+    a[10, 10] = 0.87  # reaches .8: off by .2 in g
+    assert truth.conn(a, g) == pytest.approx(0.2 / 1000, rel=1e-3)
+    a[10, 10] = 0.93  # reaches .9: off by .1
+    assert truth.conn(a, g) == 0
+
+
+def test_dtssd_is_of_changes_only():
+    still = np.full((10, 10), 0.5, np.float32)
+    assert truth.dtssd(still + 0.2, still, still + 0.2, still) == 0  # wrong, but steadily
+    assert truth.dtssd(still + 0.2, still, still, still) == pytest.approx(20)
+
+
+def test_an_enlarged_mask_has_stairs_and_a_smooth_or_straight_one_has_not():
+    small = disc(60, (30, 29), 21, 0.01)
+    enlarged = np.kron(small, np.ones((4, 4), np.float32))
+    fine = disc(240, (121, 119), 84, 1)
+    assert blind.stairs(enlarged) > 0.8
+    assert blind.stairs(fine) < 0.02 and blind.stairs(disc(240, (121, 119), 84, 0.01)) < 0.02
+    box = np.zeros((100, 100), np.float32)
+    box[20:70, 30:80] = 1
+    assert blind.stairs(box) == 0
+    turned = cv2.warpAffine(box, cv2.getRotationMatrix2D((50, 50), 27, 1), (100, 100))
+    assert blind.stairs(turned) < 0.02
+    assert np.isnan(blind.stairs(np.zeros((9, 9), np.float32)))
+
+
+def test_softness_and_sharpness_follow_the_edge():
+    found = []
+    for edge in (0.01, 3, 9):
+        alpha = disc(120, (60, 60), 40, edge)
+        band = blind.outline_band(alpha)
+        found.append((blind.softness(alpha, band), blind.sharpness(alpha, band)))
+    (hard, steep), (medium, less), (soft, least) = found
+    assert hard < 0.01 and 0.1 < medium < 0.5 < 0.7 < soft
+    assert steep > less > least
+    nothing = np.zeros((20, 20), np.float32)
+    assert np.isnan(blind.softness(nothing, blind.outline_band(nothing)))
+
+
+def textured(size: int, shift: int) -> np.ndarray:
+    noise = np.random.default_rng(3).integers(0, 255, (size, size + 40), np.uint8)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
+    view = cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX)[:, shift : shift + size]  # pyright: ignore
+    return np.dstack([view] * 3)
+
+
+def test_what_moves_with_the_picture_is_stable_and_what_flickers_is_not():
+    images = [textured(160, 3 * t) for t in range(4)]
+    carried = [disc(160, (80, 90 - 3 * t), 40, 4) for t in range(4)]
+    flickering = [np.clip(a * (1 if t % 2 else 0.8), 0, 1) for t, a in enumerate(carried)]
+    values = {}
+    for name, alphas in (("carried", carried), ("flickering", flickering)):
+        motion = blind.Instability()
+        steps = [motion.step(image, alpha) for image, alpha in zip(images, alphas, strict=True)]
+        assert np.isnan(steps[0][0]) and steps[0][1] == 0
+        assert all(coverage > 0.9 for _, coverage in steps[1:])
+        values[name] = np.mean([value for value, _ in steps[1:]])
+    assert values["carried"] < 10 < 50 < values["flickering"]
+
+
+def test_dropouts_come_back_and_leaving_for_good_is_none():
+    areas = np.full(60, 100.0)
+    areas[20:23] = 30
+    areas[50:] = 10
+    assert blind.dropouts(areas) == [(20, 23)]
+    assert blind.dropouts(np.linspace(100, 20, 60)) == []
+
+
+def test_report_has_every_measure_and_says_what_it_is_of():
+    g = [disc(48, (24, 20 + t), 12, 3) for t in range(3)]
+    a = [disc(48, (24, 20 + t), 12.5, 3) for t in range(3)]
+    clip = ArrayClip(np.stack([textured(48, t) for t in range(3)]), Fraction(24))
+    found = matte_quality(clip_of(*a), clip_of(*g), clip)
+    assert found["frames"] == 3 and found["over"] == "whole frames" and len(found["per_frame"]["grad"]) == 3
+    assert found["per_frame"]["dtssd"][0] == 0 and found["per_frame"]["instability"][0] is None
+    assert found["mean"]["mad"] > 0 and found["mean"]["boundary_f_2px"] == 1
+    assert json.loads(json.dumps(found)) == found
+    text = quality_in_words(found)
+    assert "less is better" in text and "drop-outs: none" in text and "flow coverage" in text
+    alone = matte_quality(clip_of(*a))
+    assert "sad" not in alone["mean"] and "instability" not in alone["mean"] and "stair_stepping" in alone["mean"]
+
+
+def test_measures_can_be_of_the_unknown_band_alone():
+    g, a = np.zeros((40, 40), np.float32), np.zeros((40, 40), np.float32)
+    a[:10], a[30:] = 1, 0.4
+    trimap = np.zeros((40, 40), np.float32)
+    trimap[30:] = 128 / 255
+    found = matte_quality(clip_of(a), clip_of(g), trimap=clip_of(trimap))
+    assert found["mean"]["mad"] == pytest.approx(1000 * 102 / 255) and "unknown" in found["over"]
+
+
+def test_clips_that_do_not_fit_are_named():
+    a = disc(40, (20, 20), 9)
+    with pytest.raises(ClipError, match="the truth ends after 1 frames"):
+        matte_quality(clip_of(a, a), clip_of(a))
+    with pytest.raises(ClipError, match="the matte has 1 frames, the truth more"):
+        matte_quality(clip_of(a), clip_of(a, a))
+    with pytest.raises(ClipError, match="40x40, the truth 30x30"):
+        matte_quality(clip_of(a), clip_of(disc(30, (15, 15), 9)))
