@@ -32,7 +32,8 @@ exit codes:
   2    validate, submit: it could not be judged
   3    the input or the arguments can't be used (the reason is on stderr), or the server does not accept them; models
        check: a file is damaged
-  4    submit: a node failed on the server or held the job back, or somebody cancelled it there
+  4    submit: a node failed on the server or held the job back, somebody cancelled it there, or a file that it made is
+       gone
   5    submit, check --server: no server answers, or it stayed away, or was restarted twice under the job
   130  interrupted; nothing half-written is left behind, and submit's job is cancelled on the server
 """

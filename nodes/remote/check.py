@@ -9,7 +9,7 @@ from typing import Any
 
 from ..about import ABOUT, version
 from .errors import RemoteError
-from .missing import MODEL, NODE, files_wanted, missing_nodes, missing_values, shipped
+from .missing import MODEL, NODE, file_inputs, missing_nodes, missing_values, shipped
 from .packs import OURS
 from .server import Server
 from .workflow import Workflow
@@ -45,7 +45,9 @@ def check_server(server: Server, workflows: Sequence[Path] = ()) -> dict[str, An
                 "path": str(path),
                 "can_run": not absent,
                 "missing": [{**asdict(item), "text": item.in_words()} for item in absent],
-                "files": files_wanted(workflow, info),
+                "files": [
+                    f"{workflow.title(n)}.{spec.name} ({spec.accepts})" for n, spec in file_inputs(workflow, info)
+                ],
             }
         )
     return {

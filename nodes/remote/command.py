@@ -18,6 +18,9 @@ SCHEMA, SCHEMA_VERSION = "physics-preserver/submission", 1
 # Written beside the files that were fetched: what was asked for, and what came of it.
 RECORD = "submission.json"
 
+# Of a node's text that are printed.
+SHOWN_LINES = 20
+
 DESCRIPTION = """\
 Run an API-format workflow on a ComfyUI server: send the files it reads, follow it node by node, fetch what it makes.
 
@@ -79,9 +82,10 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
 def submit(options: argparse.Namespace) -> tuple[dict[str, Any], str, int]:
     """Run one workflow on a server; the data for --json, the text, and the exit code."""
     from ..media.folder import require_free, write_json
-    from .errors import RemoteError
+    from .errors import FilesLost, RemoteError
     from .outputs import free_name
     from .server import Server
+    from .steps import NOTE, Step
     from .terminal import Terminal
 
     require_free(options.out)
@@ -92,10 +96,10 @@ def submit(options: argparse.Namespace) -> tuple[dict[str, Any], str, int]:
     show = Terminal()
     with Server(options.server) as server:
         job = server.submit(workflow, show)
-        show_job(job, show)
         try:
+            show(Step(NOTE, text=f"queued as {job.id}"))
             job.wait(show, options.patience)
-            failure, verdict = None, job.verdict()
+            failure, verdict = None, job.verdict(show, options.patience)
         except KeyboardInterrupt:
             show.close()
             print(job.cancel(), file=sys.stderr)
@@ -106,8 +110,14 @@ def submit(options: argparse.Namespace) -> tuple[dict[str, Any], str, int]:
                 raise
         finally:
             show.close()
-        files = job.download(options.out, show)
+        files = job.download(options.out, show, options.patience)
         show.close()
+    if job.lost and failure is None:
+        names = ", ".join(f"{file.filename} of {file.title}" for file in job.lost)
+        failure = FilesLost(
+            f"no longer on the server: {names}. Was it deleted there? The server does not run a node anew whose inputs "
+            "are the same: change one, such as a name or a seed"
+        )
     data = _record(job, server.url, files, verdict)
     if failure:
         data["error"] = str(failure)
@@ -128,12 +138,6 @@ def check(options: argparse.Namespace) -> tuple[dict[str, Any], str, int]:
     with Server(options.server) as server:
         found = check_server(server, options.workflows)
     return found, in_words(found), 0 if all(one["can_run"] for one in found["workflows"]) else 1
-
-
-def show_job(job: Job, show: Any) -> None:
-    from .steps import NOTE, Step
-
-    show(Step(NOTE, text=f"queued as {job.id}"))
 
 
 def _asked(options: argparse.Namespace) -> Workflow:
@@ -166,9 +170,10 @@ def _record(job: Job, url: str, files: list[Downloaded], verdict: dict[str, Any]
 def _in_words(data: dict[str, Any], record: Path) -> str:
     lines = []
     for said in data["said"]:
-        texts = [value.strip() for value in said["values"] if isinstance(value, str) and value.strip()]
+        texts = "\n".join(value.strip() for value in said["values"] if isinstance(value, str)).strip().splitlines()
         if texts:
-            lines.append(f"{said['title']}: " + "\n  ".join("\n".join(texts).splitlines()))
+            more = [f"... {len(texts) - SHOWN_LINES} lines more in {record.name}"] if len(texts) > SHOWN_LINES else []
+            lines.append(f"{said['title']}: " + "\n  ".join(texts[:SHOWN_LINES] + more))
     lines += [f"{file['title']}: {file['path']} ({file['size'] / 1e6:.2f} MB)" for file in data["files"]]
     if data["verdict"]:
         lines.append(f"{data['verdict']['title']}: {data['verdict']['verdict']}. {data['verdict']['summary']}")

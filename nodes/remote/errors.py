@@ -37,6 +37,12 @@ class NodeFailed(RemoteError):
     exit_code = FAILED_THERE
 
 
+class FilesLost(RemoteError):
+    """The job is done, and files that it made are not on the server."""
+
+    exit_code = FAILED_THERE
+
+
 class JobStopped(RemoteError):
     """The job ended early without an error: somebody cancelled it on the server, or a node held it back."""
 

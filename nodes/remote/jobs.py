@@ -13,7 +13,7 @@ from typing import Any
 
 from ..models.integrity import sha256_of
 from .errors import JobLost, JobStopped, Refused, RemoteError, ServerDown
-from .missing import MODEL, missing_nodes, missing_values
+from .missing import MODEL, file_inputs, missing_nodes, missing_values
 from .outputs import refusal
 from .steps import DONE, NOTE, RUNNING, WAITING, Step, Watch
 from .transport import HttpError, Transport
@@ -76,11 +76,18 @@ async def prepare(transport: Transport, workflow: Workflow) -> Submission:
     graph, uploads = workflow.fitted(info)
     absent = missing_values(replace(workflow, graph=graph), info)
     advice = {item.used: item.in_words() for item in absent if item.kind == MODEL}
+    for node_id, spec in file_inputs(workflow, info):
+        place, value = f"{workflow.describe(node_id)}.{spec.name}", graph[node_id]["inputs"].get(spec.name)
+        advice[place] = (
+            f"{place}: {value!r} is not in the server's input folder; a file of this machine is sent with "
+            f"--{spec.accepts} {workflow.title(node_id) + '=FILE'!r}"
+        )
     return Submission(workflow, graph, uploads, advice)
 
 
 async def queue(transport: Transport, job: Submission, on_step: OnStep) -> None:
-    """Send the files that the server lacks, and queue the workflow.
+    """Send the files that the server lacks, and queue the workflow. `follow` finds out whether a server that goes away
+    just then has it.
 
     Raises:
         Refused: the server finds the workflow invalid, in whole or in part; nothing is left in its queue.
@@ -96,6 +103,8 @@ async def queue(transport: Transport, job: Submission, on_step: OnStep) -> None:
         job.taken = True
     except HttpError as error:
         answer = _refused(error)
+    except ServerDown:  # whether it has the job is found out when it answers again
+        return
     lines = refusal(answer, job.workflow, job.advice)
     if lines:
         if job.taken:  # ComfyUI runs those outputs that are valid; half a result is not what was asked for
@@ -214,7 +223,7 @@ async def _listen(
                 await _hear_the_rest(transport, socket, watch, on_step)
                 return position.entry
             if position.ahead is None:
-                if not was_away:
+                if not was_away and job.taken:
                     await _require_contact(transport, socket)
                     raise JobStopped(f"job {job.prompt_id} was taken out of the server's queue by somebody else")
                 await _again(transport, job, watch, on_step)
@@ -261,7 +270,8 @@ async def _again(transport: Transport, job: Submission, watch: Watch, on_step: O
             prompt_id=job.prompt_id,
             running=watch.running,
         )
-    on_step(Step(NOTE, text=f"the server was restarted{at} and has forgotten the job; it is submitted again"))
+    why = f"was restarted{at} and has forgotten the job" if job.taken else "has not got the job"
+    on_step(Step(NOTE, text=f"the server {why}; it is submitted again"))
     await queue(transport, job, on_step)
     watch.begin(job.prompt_id)
 

@@ -130,14 +130,12 @@ def missing_values(workflow: Workflow, object_info: Mapping[str, Any]) -> list[M
     return list(found.values())
 
 
-def files_wanted(workflow: Workflow, object_info: Mapping[str, Any]) -> list[str]:
-    """The inputs that name a file of the user's, as "Title.input (video)"."""
-    return [
-        f"{workflow.title(node_id)}.{name} ({spec.accepts})"
-        for node_id, node in workflow.graph.items()
-        for name, spec in specs_of(node["class_type"], object_info.get(node["class_type"], {})).items()
-        if spec.accepts and not isinstance(node["inputs"].get(name), list)
-    ]
+def file_inputs(workflow: Workflow, object_info: Mapping[str, Any]) -> Iterator[tuple[str, InputSpec]]:
+    """The inputs that name a file of the user's, each with its node's id."""
+    for node_id, node in workflow.graph.items():
+        for name, spec in specs_of(node["class_type"], object_info.get(node["class_type"], {})).items():
+            if spec.accepts and not isinstance(node["inputs"].get(name), list):
+                yield node_id, spec
 
 
 def _absent(kind: str, spec: InputSpec, value: Any, used: str, sources: Mapping[str, Source]) -> Missing:

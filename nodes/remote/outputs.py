@@ -85,7 +85,7 @@ def raise_failure(entry: Mapping[str, Any], workflow: Workflow, held: list[tuple
             raise JobStopped(f"the job was cancelled on the server while it ran {title}", title=title)
     if held:
         words = "; ".join(f"{title}: {message}" for title, message in held)
-        raise JobStopped(f"held back by {words}", held=[{"title": title, "message": text} for title, text in held])
+        raise JobStopped(f"stopped before {words}", held=[{"title": title, "message": text} for title, text in held])
 
 
 def refusal(answer: Mapping[str, Any], workflow: Workflow, advice: Mapping[str, str]) -> list[str]:

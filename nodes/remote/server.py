@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,13 +19,13 @@ from .errors import RemoteError, ServerDown
 from .jobs import OnStep, Submission
 from .outputs import REPORT, RemoteFile, Said, free_name, raise_failure, read_outputs
 from .steps import DONE, NOTE, RUNNING, Step, Watch
-from .transport import Transport
+from .transport import HttpError, Transport
 from .workflow import Workflow
 
 T = TypeVar("T")
 
-# A download that breaks off is begun anew so often.
-DOWNLOADS = 3
+# Seconds between two chances for Ctrl-C: on Windows a wait without end doesn't heed it.
+HEED_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Downloaded:
 class Server:
     """One ComfyUI, 0.33 or newer. Use it in a `with` block; calls block, and Ctrl-C leaves them at once.
 
+    What is sent and received is so in a thread of its own; `on_step` functions are called there.
+
     Args:
         address: HOST:PORT, or a URL with http or https and perhaps a path; the port is 8188 if none is named.
     """
@@ -48,6 +54,8 @@ class Server:
 
     def __enter__(self) -> Server:
         self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name=f"server {self.url}", daemon=True)
+        self._thread.start()
         self._do(self._transport.open())
         return self
 
@@ -55,11 +63,16 @@ class Server:
         try:
             self._do(self._transport.close())
         finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
             self._loop.close()
 
     def stats(self) -> dict[str, Any]:
         """What /system_stats says: {"system": {...}, "devices": [...]}. Raises ServerDown."""
-        stats = self.get("/system_stats")
+        try:
+            stats = self.get("/system_stats")
+        except HttpError as error:
+            raise ServerDown(f"what answers at {self.url} is not ComfyUI, or does not let you in: {error}") from None
         if not isinstance(stats, dict) or "comfyui_version" not in stats.get("system", {}):
             raise ServerDown(f"what answers at {self.url} is not ComfyUI")
         return stats
@@ -91,33 +104,42 @@ class Server:
         return Job(self, submission, socket)
 
     def _cancelled(self, submission: Submission) -> str:
-        """Cancel on connections of its own: those of the call that Ctrl-C left may be in any state."""
-
-        async def over_again() -> str:
-            async with Transport(self._transport.url).opened() as transport:
-                return await jobs.cancel(transport, submission)
-
         try:
-            return asyncio.run(over_again())
+            return self._do(jobs.cancel(self._transport, submission))
         except RemoteError as error:
             return f"the job could not be cancelled: {error}"
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        task = self._loop.create_task(work)
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return self._loop.run_until_complete(task)
+            while not wait_for([future], HEED_S).done:
+                pass
+            return future.result()
         except KeyboardInterrupt:
-            task.cancel()
-            self._loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+            future.cancel()
             raise
+
+    def _insist(self, work: Callable[[], Coroutine[Any, Any, T]], on_step: OnStep, patience_s: float) -> T:
+        """Do it, and do it anew while nothing answers or it breaks off, for so many seconds."""
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                return self._do(work())
+            except ServerDown as error:
+                if time.monotonic() >= end:
+                    raise
+                on_step(Step(NOTE, text=f"{error}; once more"))
+                self._do(asyncio.sleep(min(jobs.RETRY_S, patience_s)))
 
 
 class Job:
-    """A workflow in a server's queue. After `wait`: `files` and `said` are what its nodes showed, by title."""
+    """A workflow in a server's queue. After `wait`: `files` and `said` are what its nodes showed, by title. After
+    `download`: `lost` are those files that the server no longer has."""
 
     def __init__(self, server: Server, submission: Submission, socket: Any):
         self._server, self._submission, self._socket = server, submission, socket
         self.files: list[RemoteFile] = []
+        self.lost: list[RemoteFile] = []
         self.said: list[Said] = []
 
     @property
@@ -162,50 +184,60 @@ class Job:
         """Stop it, wherever it is, and no other job; what became of it, in words."""
         return self._server._cancelled(self._submission)
 
-    def download(self, folder: str | Path, on_step: OnStep = lambda step: None) -> list[Downloaded]:
+    def download(
+        self, folder: str | Path, on_step: OnStep = lambda step: None, patience_s: float = jobs.PATIENCE_S
+    ) -> list[Downloaded]:
         """Fetch `files` into a folder. Each appears when it is whole; nothing is overwritten: names are counted on.
 
+        What was deleted on the server meanwhile is in `lost`.
+
         Raises:
-            ServerDown: the server went away.
-            RemoteError: a file is no longer on the server.
-            OSError: it can't be written.
+            ServerDown: the server stayed away for more than `patience_s` seconds.
+            OSError: a file can't be written.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        return [self._fetch(file, folder, on_step) for file in self.files]
+        self.lost = []
+        fetched = (self._fetch(file, folder, on_step, patience_s) for file in self.files)
+        return [file for file in fetched if file]
 
-    def verdict(self) -> dict[str, Any] | None:
+    def verdict(
+        self, on_step: OnStep = lambda step: None, patience_s: float = jobs.PATIENCE_S
+    ) -> dict[str, Any] | None:
         """What the workflow's Validate Physics found: {"verdict": "passed" | "failed" | "not judged", "summary", ...};
-        the worst where there are several, None where there is none."""
+        the worst where there are several, None where there is none.
+
+        Raises:
+            RemoteError: the report is no longer on the server.
+        """
         found = []
         for file in self.files:
             if file.kind == REPORT:
-                report = self._server._do(self._server._transport.view_json(file.query))["report"]
+                transport = self._server._transport
+                document = self._server._insist(partial(transport.view_json, file.query), on_step, patience_s)
+                report = document["report"]
                 kept = {key: report.get(key) for key in ("verdict", "summary", "score", "label")}
                 found.append({"title": file.title, **kept})
         order = ["failed", "not judged"]
         found.sort(key=lambda one: order.index(one["verdict"]) if one["verdict"] in order else len(order))
         return found[0] if found else None
 
-    def _fetch(self, file: RemoteFile, folder: Path, on_step: OnStep) -> Downloaded:
+    def _fetch(self, file: RemoteFile, folder: Path, on_step: OnStep, patience_s: float) -> Downloaded | None:
         path = free_name(folder, file.filename)
         title = f"fetching {path.name}"
 
         def told(so_far: int, size: int) -> object:
             return on_step(Step(RUNNING, title, "", so_far, size))
 
-        with replacing(path) as partial:
-            self._insist(lambda: self._server._transport.download(file.query, partial, told), on_step)
+        try:
+            with replacing(path) as beside:
+                work = partial(self._server._transport.download, file.query, beside, told)
+                self._server._insist(work, on_step, patience_s)
+        except HttpError as error:
+            if error.status != 404:
+                raise
+            self.lost.append(file)
+            return None
         size = path.stat().st_size
         on_step(Step(DONE, title, "", size, size))
         return Downloaded(file.title, file.node_id, file.kind, path, size)
-
-    def _insist(self, work: Callable[[], Coroutine[Any, Any, None]], on_step: OnStep) -> None:
-        for left in range(DOWNLOADS - 1, -1, -1):
-            try:
-                return self._server._do(work())
-            except ServerDown as error:
-                if not left:
-                    raise
-                on_step(Step(NOTE, text=f"{error}; once more"))
-                self._server._do(asyncio.sleep(jobs.RETRY_S))

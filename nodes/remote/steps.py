@@ -31,7 +31,8 @@ class Step:
 
 class Watch:
     """Follows one run by its messages. `running`: the title of the node that was last seen at work, "" before any;
-    `held`: (title, message) of nodes that held the run back; `ended`: the server said that the run is over."""
+    `held`: (title, message) of nodes that were not run, as one before them held the run back; `ended`: the server said
+    that the run is over."""
 
     def __init__(self, workflow: Workflow, prompt_id: str):
         self._workflow = workflow

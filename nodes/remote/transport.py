@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def base_url(address: str) -> str:
 
 
 class Transport:
-    """One connection pool; all methods but `opened` need it to be open.
+    """One connection pool; all methods but `open` need it to be open.
 
     All raise ServerDown where nothing answers, HttpError for an answer other than 200.
     """
@@ -82,14 +83,6 @@ class Transport:
     async def close(self) -> None:
         if self._session:
             await self._session.close()
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Transport]:
-        await self.open()
-        try:
-            yield self
-        finally:
-            await self.close()
 
     async def get(self, path: str) -> Any:
         """The JSON at a path."""
@@ -215,7 +208,7 @@ class Transport:
             "no answer in time" if isinstance(error, asyncio.TimeoutError) else type(error).__name__
         )
         cause = getattr(error, "os_error", None)
-        if cause is not None and (cause.errno or 0) > 0:
+        if cause is not None and (cause.errno or 0) > 0 and not isinstance(cause, ssl.SSLError):
             reason = os.strerror(cause.errno)
         return ServerDown(f"no ComfyUI answers at {self.shown}: {reason}")
 

@@ -197,7 +197,7 @@ class Workflow:
             listed = "; ".join(f"{self.describe(n)}.{name}" for n, name in places)
             raise ValueError(
                 f"{len(places)} places take a {what}: {listed}. "
-                f"Say which {upload.file.name} is for, as in {self.title(places[0][0])!r}={upload.file.name}"
+                f"Say which {upload.file.name} is for, as in {self.title(places[0][0]) + '=' + upload.file.name!r}"
             )
         return replace(upload, node=places[0][0], input=places[0][1])
 

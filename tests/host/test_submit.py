@@ -52,7 +52,7 @@ def clips(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Run:
-    """One process of the command line; `stop` is Ctrl-C."""
+    """One process of the command line; `stop` with SIGINT is Ctrl-C."""
 
     def __init__(self, *arguments: object):
         command = [sys.executable, "-m", "physics_preserver", *map(str, arguments)]
@@ -68,8 +68,8 @@ class Run:
         out, said = self.process.communicate(timeout=LIMIT_S)
         return self.process.returncode, out, said
 
-    def stop(self) -> tuple[int, str, str]:
-        os.kill(self.process.pid, signal.SIGINT)
+    def stop(self, how: signal.Signals) -> tuple[int, str, str]:
+        os.kill(self.process.pid, how)
         return self.end()
 
 
@@ -161,12 +161,15 @@ def test_a_missing_model_is_named_with_its_folder_and_nothing_runs(server: Serve
     assert checked == 1 and [item["name"] for item in flow["missing"]] == ["wan_2.1_vae.safetensors"]
 
 
-def test_check_says_what_the_server_is(server: Server) -> None:
-    code, out, said = Run(
-        "check", "--server", server.url, "--json", PACK / "workflows/api/extract_and_validate.json"
-    ).end()
+def test_check_says_what_the_server_is_and_where_to_get_what_it_lacks(server: Server) -> None:
+    code, out, said = Run("check", "--server", server.url, "--json").end()
     data = json.loads(out)
-    assert code == 0 and data["workflows"][0]["can_run"], said
+    flows = {flow["name"]: flow for flow in data["workflows"]}
+    assert set(flows) == {file.stem for file in (PACK / "workflows" / "api").glob("*.json")}
+    assert flows["extract_and_validate"]["can_run"], said
+    assert code == (0 if all(flow["can_run"] for flow in flows.values()) else 1)
+    for item in (item for flow in flows.values() for item in flow["missing"]):
+        assert item["kind"] in ("node", "model") and item["where"] and item["url"], item
     assert data["pack"]["installed"] and data["pack"]["version"] == data["pack"]["here"]
     assert data["comfyui"] and data["devices"]
 
@@ -203,17 +206,20 @@ def test_a_server_that_stays_away_is_not_waited_for_for_ever(server: Server, tmp
         server.start()
 
 
-@pytest.mark.parametrize("state", ["running", "pending"])
-def test_ctrl_c_stops_this_job_and_no_other(server: Server, tmp_path: Path, state: str) -> None:
-    other = waiting(f"other_{state}.txt")
+@pytest.mark.parametrize(
+    ("state", "how"), [("running", signal.SIGINT), ("pending", signal.SIGINT), ("running", signal.SIGTERM)]
+)
+def test_ctrl_c_stops_this_job_and_no_other(server: Server, tmp_path: Path, state: str, how: signal.Signals) -> None:
+    name = f"{state}_{how.name}.txt"
+    other = waiting(name)
     first = server.submit(other) if state == "pending" else None
     run = submit(server, waiting("never.txt"), tmp_path)
     until(lambda: [name for name in ids(server, state) if name != first])
     second = first or server.submit(other)
-    code, out, said = run.stop()
+    code, out, said = run.stop(how)
     assert (code, out) == (130, "") and said.endswith("interrupted\n")
     assert ("the server has stopped the job" if state == "running" else "out of the server's queue") in said
     assert until(lambda: ids(server, "running") == [second]) and not ids(server, "pending")
-    (server.input / f"other_{state}.txt").touch()
+    (server.input / name).touch()
     assert list(server.wait(second)["1"]["text"]) == ["done"]
     assert not (tmp_path / "out").exists()

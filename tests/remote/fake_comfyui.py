@@ -37,6 +37,7 @@ class FakeComfyUI:
     hold: str = ""
     lose: int = 0  # so many prompts are lost first
     away: int = 0  # so many requests are answered with 502 first
+    cut: int = 0  # so many prompts are queued without an answer: the connection breaks
     drops: int = 0  # so many downloads break off in the middle
     max_upload_size: int = 1 << 30
     messages: list[dict[str, Any]] = field(default_factory=list)  # sent while a prompt runs; prompt_id is filled in
@@ -167,6 +168,10 @@ class FakeComfyUI:
             for socket in self._sockets:
                 if not socket.closed:
                     await socket.send_json(sent)
+        if self.cut:
+            self.cut -= 1
+            assert request.transport
+            request.transport.abort()
         return web.json_response({"prompt_id": name, "number": 5, "node_errors": {}, **self.answer})
 
     async def _cancel(self, request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,12 @@ def test_downloads_are_whole_or_begun_anew_and_never_overwrite(workflow, tmp_pat
 
 
 def test_a_download_that_keeps_breaking_off_leaves_nothing(workflow, tmp_path):
-    with FakeComfyUI(outputs={"a.png": b"A" * 3_000_000}, outcome=saved("a.png"), drops=9) as fake:
-        with pytest.raises(ServerDown):
-            run(fake, workflow, tmp_path / "out")
+    with FakeComfyUI(outputs={"a.png": b"A" * 3_000_000}, outcome=saved("a.png"), drops=999) as fake:
+        with Server(fake.address) as server:
+            job = server.submit(workflow)
+            job.wait()
+            with pytest.raises(ServerDown):
+                job.download(tmp_path / "out", patience_s=0.1)
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -151,6 +155,18 @@ def test_a_server_behind_a_proxy_is_waited_for_and_the_job_is_not_doubled(workfl
     assert len(fake.prompts) == 1 and any("is back" in note for note in notes)
 
 
+def test_a_job_whose_acknowledgement_is_lost_is_not_doubled(workflow):
+    with FakeComfyUI(cut=1) as fake:
+        run(fake, workflow)
+    assert len(fake.prompts) == 1
+
+
+def test_a_job_that_the_server_never_got_is_submitted_again(workflow):
+    with FakeComfyUI(cut=1, lose=1) as fake:
+        notes = run(fake, workflow)
+    assert len(fake.prompts) == 2 and any("has not got the job" in note for note in notes)
+
+
 def test_patience_has_an_end(workflow):
     with FakeComfyUI(away=100_000) as fake, pytest.raises(ServerDown, match="away for 0 s while it had job"):
         run(fake, workflow, patience=0.2)
@@ -186,7 +202,7 @@ def test_a_node_that_holds_a_run_back_is_no_success(workflow):
     with FakeComfyUI(messages=[{"type": "execution_error", "data": held}], outcome=outcome) as fake:
         with Server(fake.address) as server:
             job = server.submit(workflow)
-            with pytest.raises(JobStopped, match="held back by Paint it: look first"):
+            with pytest.raises(JobStopped, match="stopped before Paint it: look first"):
                 job.wait()
 
 
@@ -202,3 +218,23 @@ def test_a_dead_server_is_one_sentence(workflow, address):
     with pytest.raises(ServerDown, match=r"^no ComfyUI answers at http://127.0.0.1:1(/comfy)?: Connection refused$"):
         with Server(address) as server:
             server.submit(workflow)
+
+
+def test_a_file_that_was_deleted_on_the_server_is_told_and_the_others_are_fetched(workflow, tmp_path):
+    with FakeComfyUI(outputs={"b.png": b"b"}, outcome=saved("a.png", "b.png")) as fake, Server(fake.address) as server:
+        job = server.submit(workflow)
+        job.wait()
+        assert [file.path.name for file in job.download(tmp_path / "out")] == ["b.png"]
+        assert [file.filename for file in job.lost] == ["a.png"]
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["b.png"]
+
+
+def test_it_works_where_an_event_loop_runs_already_as_in_a_notebook(workflow):
+    async def cell(address: str) -> int:
+        with Server(address) as server:
+            job = server.submit(workflow)
+            job.wait()
+            return job.submissions
+
+    with FakeComfyUI() as fake:
+        assert asyncio.run(cell(fake.address)) == 1
