@@ -18,6 +18,8 @@ from graphs import Graph, drawn_boxes, load, node, text, track, validate, write_
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as a signal, which Windows doesn't have")
+
 SIZE, FRAMES = (340, 194), 12
 LIMIT_S = 300.0
 

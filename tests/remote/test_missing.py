@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from physics_preserver.nodes.remote import Workflow
 from physics_preserver.nodes.remote.check import in_words
-from physics_preserver.nodes.remote.missing import missing_nodes, missing_values
+from physics_preserver.nodes.remote.missing import file_inputs, missing_nodes, missing_values, shipped
 from physics_preserver.nodes.remote.packs import pack_of
 
 INFO = {
@@ -98,3 +99,24 @@ def test_the_text_says_where_a_thing_comes_from_once():
         "one: can NOT run, for want of", "  models/vae/a.gguf", "      https://x/a",
         "two: can NOT run, for want of", "  models/vae/a.gguf", "ok: can run; it reads A.file",
     ]  # fmt: skip
+
+
+RECORDED = json.loads((Path(__file__).resolve().parents[1] / "workflows" / "object_info.json").read_text())
+
+
+def test_the_packs_are_called_as_their_folders_are():
+    of_packs = {
+        kind: info["python_module"] for kind, info in RECORDED.items() if "custom_nodes" in info["python_module"]
+    }
+    assert of_packs
+    assert {kind: f"custom_nodes.{getattr(pack_of(kind), 'name', None)}" for kind in of_packs} == of_packs
+    assert not [kind for kind in RECORDED if kind not in of_packs and pack_of(kind)], "core's nodes belong to no pack"
+
+
+@pytest.mark.parametrize("file", shipped(), ids=lambda file: file.stem)
+def test_a_server_with_all_packs_lacks_only_models_and_says_where_they_come_from(file: Path):
+    workflow = Workflow.load(file)
+    assert all(item.name.startswith("PP_") for item in missing_nodes(workflow, RECORDED))
+    missing = missing_values(workflow, RECORDED)
+    assert all(item.kind == "model" and item.where and item.url for item in missing), missing
+    assert any(spec.accepts == "video" for _, spec in file_inputs(workflow, RECORDED))
