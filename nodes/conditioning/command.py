@@ -12,7 +12,7 @@ from .choices import GUIDES, REPAINT, SHAPES
 COMPOSITE = """\
 Put the original back wherever the generator was not to change it: outside the masks that condition made, as VACE reads
 them, every pixel is the source's, to the bit. Inside, the seam is feathered and the generated colours are brought to
-the original's. Written as lossless H.264 (RGB), with the source's times and a copy of its sound."""
+the original's. Written without loss (PNG in MP4), with the source's times and a copy of its sound."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -122,12 +122,12 @@ def write_composite(
     pasting: Pasting,
     overwrite: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Write the composite as lossless H.264 (RGB), so that its kept pixels stay what they are; streamed.
+    """Write the composite without loss, so that its kept pixels stay what they are; streamed.
 
     It has the source's times, and a copy of its file's sound where its frames are a run of the source's.
 
     Args:
-        path: a new .mp4, .mov or .mkv.
+        path: a new .mp4, .mov or .mkv; `writer.container_for` says which one can hold the sound.
         clip, generated, masks, control, pasting: as for `composite_frames`.
         overwrite: replace a file that is there.
 
@@ -142,7 +142,7 @@ def write_composite(
     after = composited(control, pasting.size)
     shown, notes = after["frames"], []
     run = shown == list(range(shown[0], shown[-1] + 1))
-    sound = clip.path if run and clip.path is not None and Path(clip.path).is_file() else None
+    sound = sound_of(clip) if run else None
     if not run:
         notes.append("the sound is left out: the frames are no unbroken run of the source's")
     start, end = clip.span()
@@ -159,6 +159,11 @@ def write_composite(
         for frame in progress(frames, len(shown), "compositing"):
             video.write(frame.image, frame.time if run else None)
     return after, notes
+
+
+def sound_of(clip: Clip) -> str | None:
+    """The file that a clip's sound can be copied from; None for images and frames in memory."""
+    return clip.path if clip.path is not None and Path(clip.path).is_file() else None
 
 
 def composited(control: Mapping[str, Any], size: str) -> dict[str, Any]:

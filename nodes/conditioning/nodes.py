@@ -242,11 +242,12 @@ class CompositeKeptPixels(io.ComfyNode):
         from fractions import Fraction
 
         from ..media.open import open_clip
-        from .composite import Pasting, write_composite
+        from ..media.writer import container_for
+        from .composite import Pasting, sound_of, write_composite
 
         rate = Fraction(control["rate"])
-        file = host.new_temporary_file("physics_composite", ".mp4")
         inside = (mask.cpu().numpy() > 0.5 for mask in masks)
         footage, made = (open_clip(video, rate=rate) for video in (clip, generated))
+        file = host.new_temporary_file("physics_composite", container_for(sound_of(footage)))
         after, notes = write_composite(file, footage, made, inside, control, Pasting(size, feather, match_colours))
         return io.NodeOutput(InputImpl.VideoFromFile(str(file)), after, "\n".join(notes))

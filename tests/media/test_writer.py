@@ -79,16 +79,27 @@ def test_a_frame_of_another_size_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_lossless_frames_come_back_bit_for_bit_with_their_times_and_audio(tmp_path):
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_lossless_frames_come_back_bit_for_bit_with_their_times_and_audio(tmp_path, suffix):
     source = with_audio(tmp_path / "source.mp4")
     random = np.random.default_rng(0)
     images = [random.integers(0, 256, (47, 65, 3), np.uint8) for _ in range(24)]
     times = [Fraction(n, 24) + Fraction(n % 2, 1000) for n in range(24)]
     base = Fraction(1, 24000)
-    with LosslessWriter(tmp_path / "a.mp4", 65, 47, Fraction(24), base, audio_from=source) as video:
+    file = (tmp_path / "a").with_suffix(suffix)
+    with LosslessWriter(file, 65, 47, Fraction(24), base, audio_from=source) as video:
         for image, time in zip(images, times, strict=True):
             video.write(image, time)
-    back = list(open_clip(tmp_path / "a.mp4"))
+    back = list(open_clip(file))
     assert [frame.time for frame in back] == times
     assert all(np.array_equal(frame.image, image) for frame, image in zip(back, images, strict=True))
-    assert audio_packets(tmp_path / "a.mp4") == audio_packets(source)
+    assert audio_packets(file) == audio_packets(source)
+
+
+def test_lossless_frames_in_matroska_for_audio_that_nothing_else_holds(tmp_path):
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (47, 65, 3), np.uint8) for _ in range(6)]
+    with LosslessWriter(tmp_path / "a.mkv", 65, 47, Fraction(24)) as video:
+        for image in images:
+            video.write(image)
+    assert all(np.array_equal(f.image, image) for f, image in zip(open_clip(tmp_path / "a.mkv"), images, strict=True))
