@@ -15,6 +15,7 @@ from .conditioning import command as conditioning
 from .extraction.onnx_runtime import OnnxRuntimeError
 from .extraction.pose_model import PoseModelError
 from .extraction.prompts import Point
+from .matting import command as matting
 from .media.clip import ClipError
 from .remote import command as remote
 from .remote.errors import RemoteError
@@ -124,6 +125,7 @@ def build_parser() -> Parser:
     _validate(subparsers)
     _compare(subparsers)
     _demo(subparsers)
+    _matte(subparsers)
     _submit(subparsers)
     _check(subparsers)
     _models(subparsers)
@@ -268,6 +270,11 @@ def _compare(subparsers: Any) -> None:
 def _demo(subparsers: Any) -> None:
     parser = _command(subparsers, "demo", commands.demo, "run the whole line on a rendered clip with known truth")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+
+
+def _matte(subparsers: Any) -> None:
+    summary = "make the matte of a clip, flat or stereo"
+    matting.add_arguments(_command(subparsers, "matte", commands.matte, summary, matting.DESCRIPTION, matting.EXAMPLES))
 
 
 def _submit(subparsers: Any) -> None:

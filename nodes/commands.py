@@ -192,6 +192,12 @@ BACK_ENDS = {
 }
 
 
+def matte(options: Namespace) -> Result:
+    from .matting import command
+
+    return Result(*command.run(options))
+
+
 def submit(options: Namespace) -> Result:
     return Result(*remote.submit(options))
 

@@ -1,0 +1,125 @@
+"""A matte in one call, flat or stereo: what the command and the nodes do."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..media.clip import Clip, TrimmedClip
+from ..media.open import open_clip
+from .finding import find_flat
+from .footage import FlatFootage
+from .methods import LEARNED
+from .pipeline import make_matte
+from .profile import Profile, TimedClip
+from .settings import Job, Settings
+from .work_folder import identity_of
+
+if TYPE_CHECKING:
+    from ..extraction.sam2_model import SAM2Model
+    from .matte_model import MatteModel
+
+
+def matte(
+    source: Any,
+    out: Path,
+    job: Job,
+    second: Any = None,
+    sam2: SAM2Model | None = None,
+    model: MatteModel | None = None,
+) -> dict[str, Any]:
+    """Make the matte of a clip; a run that died goes on where it was.
+
+    Args:
+        source: path of a video or of a folder of images, or a ComfyUI VIDEO.
+        out: see `make_matte`.
+        second: the other eye's footage, in place of the settings' file.
+        sam2, model: loaded models, in place of the settings' files.
+
+    Returns:
+        The summary; see `make_matte` for errors.
+    """
+    settings = job.settings
+    clip = _open(source, settings)
+    other = _open(second if second is not None else settings.second, settings) if settings.stereo == "files" else None
+    _prepare_device(job, sam2 is not None or model is not None)
+    if settings.method in LEARNED and model is None:
+        model = _load_model(settings)
+    identity = describe_input(clip, other, settings, sam2, model)
+    name = Path(clip.name).stem or "matte"
+    if settings.stereo == "none":
+        footage = FlatFootage(clip)
+        find = lambda chosen, profile: find_flat(timed(clip, profile), chosen, profile, sam2)  # noqa: E731
+        return make_matte(footage, find, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)
+    raise ValueError("stereo is not there yet")
+
+
+def timed(clip: Clip, profile: Profile) -> Clip:
+    """The clip, its reading counted as decoding."""
+    return TimedClip(clip, profile)
+
+
+def describe_input(
+    clip: Clip, other: Clip | None, settings: Settings, sam2: SAM2Model | None = None, model: MatteModel | None = None
+) -> dict[str, Any]:
+    """What tells a run's input from another's, JSON-able: footage, mask files and models."""
+    found: dict[str, Any] = {"clip": _about(clip), "masks": [identity_of(file) for _, file in settings.masks]}
+    if other is not None:
+        found["second"] = _about(other)
+    if sam2 is not None:
+        found["sam2"] = [sam2.name, sam2.file]
+    elif settings.sam2:
+        from ..extraction.sam2_model import find_sam2
+
+        found["sam2"] = identity_of(find_sam2(settings.sam2))
+    if settings.detector:
+        from ..extraction.subjects import find_detector
+
+        found["detector"] = identity_of(find_detector(settings.detector))
+    if model is not None and settings.model:
+        from .checkpoints import find_matte_model
+
+        found["model"] = identity_of(find_matte_model(settings.model))
+    elif model is not None:
+        found["model"] = [model.name, model.file]
+    return found
+
+
+def _about(clip: Clip) -> dict[str, Any]:
+    start, end = clip.frames if isinstance(clip, TrimmedClip) else (0, None)
+    return {**identity_of(clip.path), "span": [str(side) for side in _span(clip)], "frames": [start, end]}
+
+
+def _span(clip: Clip) -> tuple[Fraction | None, Fraction | None]:
+    return (None, None) if isinstance(clip, TrimmedClip) else clip.span()
+
+
+def _open(source: Any, settings: Settings) -> Clip:
+    return open_clip(source, settings.start, settings.stop, Fraction(settings.fps))
+
+
+def _load_model(settings: Settings) -> MatteModel:
+    from .checkpoints import find_matte_model
+    from .matte_model import load_matte_model
+
+    if not settings.model:
+        raise ValueError(f"the method {settings.method!r} needs a checkpoint: name one as model, or choose guided")
+    return load_matte_model(find_matte_model(settings.model), settings.precision)
+
+
+def _prepare_device(job: Job, loaded: bool) -> None:
+    """Hold a run to its GPU, where models run."""
+    settings, limits = job.settings, job.limits
+    if not (loaded or settings.sam2 or settings.method in LEARNED):
+        return
+    if limits.device == "cuda" or limits.max_vram_gb:
+        import torch
+
+        if not torch.cuda.is_available():
+            if limits.device == "cuda":
+                raise ValueError("the device is cuda and torch finds no GPU; take device auto to run on the processor")
+            return
+        if limits.max_vram_gb:
+            total = torch.cuda.get_device_properties(0).total_memory
+            torch.cuda.set_per_process_memory_fraction(min(1.0, limits.max_vram_gb * 2**30 / total))

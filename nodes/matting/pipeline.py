@@ -1,0 +1,257 @@
+"""A matte of a whole clip: streamed, in segments, after each of which a run that died goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..host import progress
+from ..media.clip import ClipError, Frame
+from ..media.folder import package_version, write_json
+from .anchor import Anchor
+from .encodings import ENCODINGS, STILLS
+from .finding import Found
+from .footage import Footage, learn_jumps
+from .joining import join, joined_path
+from .profile import DECODE, Profile, peak_ram, ram_now
+from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, stills_folder
+from .settings import Limits, Settings
+from .still_writer import write_alpha
+from .summary import summarise
+from .work_folder import CONFIG, SCHEMA_VERSION, SUMMARY, WorkFolder, load_track, save_track
+
+if TYPE_CHECKING:
+    from .matte_model import MatteModel
+
+SCHEMA = "physics-preserver/matte"
+CONFIG_SCHEMA = "physics-preserver/matte-config"
+FOUND = "found.json"
+# A segment holds as many frames as a quarter of the memory could, within these: what is lost when a run dies, and
+# what the encoders of a segment may keep.
+SHORTEST, LONGEST = 24, 480
+
+# Makes the tracks: footage, settings, profile -> Found.
+Find = Callable[[Settings, Profile], Found]
+
+
+class OutOfMemory(MemoryError, OSError):
+    """The process grew beyond what it may have; what it has finished stays."""
+
+
+def make_matte(
+    footage: Footage,
+    find: Find,
+    out: Path,
+    settings: Settings,
+    limits: Limits,
+    identity: Mapping[str, Any],
+    model: MatteModel | None = None,
+    name: str = "matte",
+    notes: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Make the matte of a clip.
+
+    Args:
+        footage: the clip, as its eyes.
+        find: makes the tracks, when they are not there yet.
+        out: a new folder, or that of the same run, which is gone on with; one that is finished is only read.
+        identity: JSON-able: what tells this run's input from another one's; see `identity_of`.
+        model: for a learned method.
+        name: the videos' name.
+        notes: what was said about the settings.
+
+    Returns:
+        The summary, as run_summary.json has it.
+
+    Raises:
+        FileExistsError: `out` holds something else.
+        OutOfMemory: see Limits.
+        EmptyBand, DetectionError, ClipError...: what the stages say.
+    """
+    folder = WorkFolder(out)
+    whole = {"input": dict(identity), "settings": settings.data(), "release": package_version("physics-preserver")}
+    if folder.begin(whole):
+        return json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+    config = {"schema": CONFIG_SCHEMA, "schema_version": SCHEMA_VERSION, **settings.data(), "notes": list(notes)}
+    write_json(out / CONFIG, config)
+    profile = Profile()
+    found, times = _found(folder, find, settings, profile)
+    plan = _plan(folder, footage, len(times), settings, limits)
+    _make_segments(folder, plan, footage, found, settings, limits, model)
+    started = time.perf_counter()
+    files, warnings = _finish(folder, plan, footage, found, settings, name, times)
+    summary = summarise(folder, plan, footage, found, settings, limits, times, files, time.perf_counter() - started)
+    summary["warnings"] += warnings
+    summary = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "identity": whole, **summary, "notes": list(notes)}
+    write_json(out / SUMMARY, summary)
+    if not limits.keep_segments:
+        folder.clear()
+    return summary
+
+
+def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile) -> tuple[Found, list[Fraction]]:
+    """The tracks: those that are there, or made now and kept."""
+    place, file = folder.work / "tracks", folder.work / FOUND
+    if not file.is_file():
+        started = time.perf_counter()
+        found = find(settings, profile)
+        for n, track in enumerate(found.tracks):
+            save_track(place, f"eye{n}", track)
+        if found.anchor.method != "by hand":
+            mask = found.tracks[0].masks(found.anchor.frame).any(axis=0)
+            write_alpha(folder.folder / "anchor_mask.auto.png", mask.astype(np.uint8) * 255)
+        about = {
+            "schema": SCHEMA, "schema_version": SCHEMA_VERSION, "anchor": found.anchor.data(),
+            "first_usable": found.anchor.first_usable, "about": found.about, "flagged": found.flagged,
+            "seconds": profile.seconds, "wall": time.perf_counter() - started, "peak_ram": peak_ram(),
+        }  # fmt: skip
+        write_json(file, about)
+    about = json.loads(file.read_text(encoding="utf-8"))
+    tracks = []
+    while (track := load_track(place, f"eye{len(tracks)}")) is not None:
+        tracks.append(track)
+    from ..extraction.detection import Detection
+
+    boxes = [Detection(item["label"], item["score"], tuple(item["box"]), "") for item in about["anchor"]["boxes"]]
+    anchor = Anchor(about["anchor"]["frame"], [], about["anchor"]["method"], about["first_usable"], boxes)
+    found = Found(tracks, anchor, about["about"], about["flagged"])
+    if not tracks or len({len(track) for track in tracks}) != 1:
+        raise ClipError(f"{place}: the tracks are not whole; remove {folder.folder} and run again")
+    return found, [tracks[0].time(t) for t in range(len(tracks[0]))]
+
+
+def _plan(
+    folder: WorkFolder, footage: Footage, frames: int, settings: Settings, limits: Limits
+) -> list[tuple[int, int]]:
+    """(start, stop) of every segment, as it was planned when the run began."""
+    file = folder.work / "plan.json"
+    if not file.is_file():
+        chunk = settings.chunk or _chunk(footage, limits)
+        write_json(file, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "chunk": chunk, "frames": frames})
+    about = json.loads(file.read_text(encoding="utf-8"))
+    chunk = about["chunk"]
+    return [(start, min(start + chunk, frames)) for start in range(0, frames, chunk)]
+
+
+def _chunk(footage: Footage, limits: Limits) -> int:
+    free = limits.max_memory_gb * 2**30 or _free_memory()
+    frame = sum(sheet.size[0] * sheet.size[1] * 3 for sheet in footage.sheets)
+    return int(min(max(free / 4 // frame, SHORTEST), LONGEST))
+
+
+def _free_memory() -> float:
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return 8.0 * 2**30
+
+
+def _make_segments(
+    folder: WorkFolder,
+    plan: list[tuple[int, int]],
+    footage: Footage,
+    found: Found,
+    settings: Settings,
+    limits: Limits,
+    model: MatteModel | None,
+) -> None:
+    left = [number for number in range(len(plan)) if folder.finished(number) is None]
+    if left and plan[left[0]][0]:
+        learn_jumps(footage.clip)
+    profile = Profile()
+    maker = SegmentMaker(footage, found, settings, model, folder.work, profile)
+    total = sum(plan[number][1] - plan[number][0] for number in left)
+    passing = progress(_frames(footage, plan, left, profile), total, "matting")
+    for number, frames in groupby(passing, lambda item: item[0]):
+        began = time.perf_counter()
+        start, stop = plan[number]
+        about = maker.make(folder.renew(number), _within(limits, frames))
+        if about["frames"] != stop - start:
+            raise ClipError(
+                f"{footage.clip.name} ended after {start + about['frames']} frames; its track has {plan[-1][1]}"
+            )
+        about |= {"start": start, "stop": stop, "seconds": profile.taken(), "wall": time.perf_counter() - began}
+        folder.finish(number, about | {"peak_ram": peak_ram()})
+
+
+def _frames(
+    footage: Footage, plan: list[tuple[int, int]], left: list[int], profile: Profile
+) -> Iterator[tuple[int, Frame, list[np.ndarray]]]:
+    """Every frame of the segments that are left, with its segment's number."""
+    frames, at = iter(()), -1
+    for number in left:
+        start, stop = plan[number]
+        if at != start:
+            frames = footage.read(start)
+        for _ in range(start, stop):
+            with profile.stage(DECODE):
+                item = next(frames, None)
+            if item is None:
+                return
+            yield number, *item
+        at = stop
+
+
+def _within(
+    limits: Limits, frames: Iterable[tuple[int, Frame, list[np.ndarray]]]
+) -> Iterator[tuple[Frame, list[np.ndarray]]]:
+    for _, frame, images in frames:
+        _require_memory(limits)
+        yield frame, images
+
+
+def _require_memory(limits: Limits) -> None:
+    used = ram_now() if limits.max_memory_gb else None
+    if used is not None and used > limits.max_memory_gb * 2**30:
+        raise OutOfMemory(
+            f"the process has {used / 2**30:.1f} GiB and may have {limits.max_memory_gb:g}: choose a smaller scale or "
+            "tile; the same command goes on from the last finished segment"
+        )
+
+
+def _finish(
+    folder: WorkFolder,
+    plan: list[tuple[int, int]],
+    footage: Footage,
+    found: Found,
+    settings: Settings,
+    name: str,
+    times: list[Fraction],
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Make the results of the segments. Returns the files by format, and warnings; what is done already is left."""
+    out, files, warnings = folder.folder, dict[str, list[str]](), list[str]()
+    for kind in settings.formats:
+        files[kind] = []
+        for sheet in footage.sheets:
+            if kind in STILLS:
+                place = stills_folder(settings, kind, sheet.name)
+                _take(folder.work / STILLS_FOLDER / place, out / place)
+                files[kind].append(place)
+                continue
+            audio = sheet.audio_from if settings.audio else None
+            path = joined_path(out / f"{name}_{kind}{sheet.name}", ENCODINGS[kind], audio)
+            if ENCODINGS[kind].suffix != path.suffix:
+                warnings.append(f"{path.name}: WebM can't hold the clip's sound, so the video is in Matroska")
+            if not path.exists():
+                segments = [segment_file(folder.segment(n), kind, sheet.name) for n in range(len(plan))]
+                clip = sheet.clip
+                warnings += join(
+                    path, segments, times, sheet.size, clip.rate, clip.time_base, audio, clip.span()
+                )  # fmt: skip
+            files[kind].append(path.name)
+    if (folder.work / STILLS_FOLDER / CHECKS_FOLDER).exists():
+        _take(folder.work / STILLS_FOLDER / CHECKS_FOLDER, out / CHECKS_FOLDER)
+    return files, warnings
+
+
+def _take(source: Path, target: Path) -> None:
+    if not target.exists():
+        source.rename(target)

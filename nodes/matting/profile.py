@@ -1,0 +1,107 @@
+"""How long each stage of a run takes, and how much memory the process took at most."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..media.clip import Clip, Frame
+
+DECODE, DETECT, TRACK, DISPARITY = "decode", "detect", "track", "disparity"
+REFINE, UPSAMPLE, COLOURS, ENCODE = "refine", "upsample", "colours", "encode"
+STAGES = (DECODE, DETECT, TRACK, DISPARITY, REFINE, UPSAMPLE, COLOURS, ENCODE)
+
+
+@dataclass
+class Profile:
+    """Seconds of each stage. A stage inside another is not counted for the outer one."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _running: list[str] = field(default_factory=list)
+    _since: float = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self._turn()
+        self._running.append(name)
+        try:
+            yield
+        finally:
+            self._turn()
+            self._running.pop()
+
+    def taken(self) -> dict[str, float]:
+        """The seconds so far, which then begin again from 0."""
+        taken, self.seconds = self.seconds, {}
+        return taken
+
+    def _turn(self) -> None:
+        now = time.perf_counter()
+        if self._running:
+            name = self._running[-1]
+            self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
+        self._since = now
+
+
+class TimedClip(Clip):
+    """A clip whose reading counts as decoding, wherever it happens."""
+
+    def __init__(self, clip: Clip, profile: Profile):
+        self._clip, self._profile = clip, profile
+        self.name, self.path = clip.name, clip.path
+        self.width, self.height = clip.width, clip.height
+        self.rate, self.time_base = clip.rate, clip.time_base
+        self.warnings = clip.warnings
+
+    def read(self, start: int = 0) -> Iterator[Frame]:
+        frames = self._clip.read(start)
+        while True:
+            with self._profile.stage(DECODE):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+
+    def count(self) -> int:
+        with self._profile.stage(DECODE):
+            return self._clip.count()
+
+    def expected_count(self) -> int | None:
+        return self._clip.expected_count()
+
+    def index(self) -> int:
+        return self._clip.index()
+
+    def span(self) -> Any:
+        return self._clip.span()
+
+
+def peak_ram() -> int | None:
+    """Bytes of memory that this process had at most; None where the system doesn't tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def ram_now() -> int | None:
+    """Bytes of memory that this process has now; None where the system doesn't tell (other than Linux)."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as status:
+            return int(status.read().split()[1]) * 4096
+    except OSError:
+        return None
+
+
+def peak_vram() -> int | None:
+    """Bytes of GPU memory that torch had at most in this process; None without torch or a GPU."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return int(torch.cuda.max_memory_allocated())

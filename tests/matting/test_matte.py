@@ -1,0 +1,236 @@
+"""The whole way from a clip to its matte: streamed, resumable, and told truthfully."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from clips import audio_packets, with_audio
+from mattes import read_back
+from physics_preserver.nodes.extraction.detection import Detection, DetectionError
+from physics_preserver.nodes.matting.anchor import find_anchor, is_empty
+from physics_preserver.nodes.matting.matte import matte
+from physics_preserver.nodes.matting.scaled import enlarge, shrink
+from physics_preserver.nodes.matting.settings import Job, Limits, Settings
+from physics_preserver.nodes.media.clip import ClipError
+from physics_preserver.nodes.media.open import open_clip
+from physics_preserver.nodes.media.writer import LosslessWriter
+
+SIZE = (96, 160)
+
+
+def disc_alpha(t: int, size=SIZE) -> np.ndarray:
+    """float32 [H, W]: a disc with a soft edge that moves to the right, three times oversampled."""
+    y, x = np.mgrid[: 3 * size[0], : 3 * size[1]] / 3 + 1 / 6
+    inside = np.clip((20 - np.hypot(x - 40 - 1.5 * t, y - 50)) / 2 + 0.5, 0, 1)
+    return inside.reshape(size[0], 3, size[1], 3).mean(axis=(1, 3)).astype(np.float32)
+
+
+def disc_image(t: int, size=SIZE) -> np.ndarray:
+    y, x = np.mgrid[: size[0], : size[1]]
+    back = np.dstack([60 + 40 * np.sin(x / 5), 80 + 40 * np.sin(y / 4 + x / 9), 90 + 0 * x])
+    front = np.dstack([220 + 0 * x, 150 + 30 * np.sin((x - 1.5 * t) / 3), 60 + 0 * x])
+    alpha = disc_alpha(t, size)[..., None]
+    return np.rint(front * alpha + back * (1 - alpha)).astype(np.uint8)
+
+
+def disc_clip(path: Path, frames: int = 24, dark: int = 0, audio: Path | None = None) -> Path:
+    """Unevenly timed frames with the disc, the first `dark` of them black."""
+    base = Fraction(1, 1000)
+    with LosslessWriter(path, SIZE[1], SIZE[0], Fraction(24), base, audio_from=audio) as video:
+        for t in range(frames):
+            image = np.zeros((*SIZE, 3), np.uint8) if t < dark else disc_image(t)
+            video.write(image, Fraction(42 * t + t * t % 5, 1000))
+    return path
+
+
+def grey(file: Path) -> np.ndarray:
+    found = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+    assert found is not None
+    return found
+
+
+BOX = (("person", (18.0, 28.0, 62.0, 72.0)),)
+
+
+def job(limits=None, **chosen) -> Job:
+    return Job(Settings(**{"boxes": BOX, "inside": 4.0, "outside": 4.0, "qc_every": 0, **chosen}), limits or Limits())
+
+
+def test_a_clip_becomes_its_matte(tmp_path):
+    sound = with_audio(tmp_path / "sound.mp4", audio_seconds=2)
+    clip = disc_clip(tmp_path / "disc.mp4", audio=sound)
+    formats = ("png16", "prores4444", "green-h264")
+    chosen = job(Limits(price_per_hour=3.6), formats=formats, chunk=7, qc_every=10)
+    summary = matte(clip, tmp_path / "out", chosen)
+    times = [frame.time for frame in open_clip(clip)]
+    found, _, alphas = read_back(tmp_path / "out/disc_matte_prores4444.mov", "alpha")
+    assert found == times
+    error = [np.abs(alpha - disc_alpha(t)).mean() for t, alpha in enumerate(alphas)]
+    assert max(error) < 0.02, error
+    stills = sorted((tmp_path / "out/alpha").iterdir())
+    assert [file.name for file in stills] == [f"{t:06d}.png" for t in range(24)]
+    levels = grey(stills[13])
+    assert levels.dtype == np.uint16 and np.abs(levels / 65535 - alphas[13]).max() < 1 / 1000
+    keyed, colours, _ = read_back(tmp_path / "out/disc_matte_green-h264.mp4", "colours")
+    assert keyed == times
+    for file in ("disc_matte_prores4444.mov", "disc_matte_green-h264.mp4"):
+        assert [d for _, d in audio_packets(tmp_path / "out" / file)] == [d for _, d in audio_packets(sound)]
+    outside = disc_alpha(5) == 0
+    assert np.abs(colours[5][outside].astype(int) - (0, 255, 0)).mean() < 4
+    written = json.loads((tmp_path / "out/run_summary.json").read_text())
+    assert written == json.loads(json.dumps(summary)) and written["schema"] == "physics-preserver/matte"
+    assert written["source"]["frames"] == 24 and written["segments"] == {"count": 4, "frames": 7}
+    assert json.loads((tmp_path / "out/config_used.json").read_text())["formats"] == list(formats)
+    seconds = written["profile"]["wall_seconds"]
+    minutes = float(times[-1] + Fraction(1, 24)) / 60
+    assert written["cost"]["per_minute"] == pytest.approx(3.6 * seconds / 3600 / minutes, rel=0.02)
+    assert {file.name for file in (tmp_path / "out/qc").iterdir()} == {
+        f"{kind}.{t:06d}.{suffix}" for t in (0, 10, 20)
+        for kind, suffix in (("trimap", "png"), ("alpha", "png"), ("confidence", "png"), ("overlay", "jpg"))
+    }  # fmt: skip
+    assert not (tmp_path / "out/work").exists()
+
+
+def command(clip: Path, out: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "physics_preserver", "matte", str(clip), "--out", str(out), "--chunk", "4"),
+        *("--formats", "png16", "prores4444", "green-h264", "vp9", "--boxes", "person=18,28,62,72"),
+        *("--inside", "4", "--outside", "4", "--keep-segments", "--reuse", "1"),
+    ]
+
+
+def contents(out: Path) -> dict[str, object]:
+    """Every result: pictures by their bytes, videos by their packets and times."""
+    found: dict[str, object] = {}
+    for file in sorted(out.rglob("*.*")):
+        name = file.relative_to(out).as_posix()
+        if name.startswith("work/"):
+            continue
+        if file.suffix == ".png":
+            found[name] = file.read_bytes()
+        elif file.suffix != ".json":
+            with av.open(str(file)) as container:
+                found[name] = [(p.pts, bytes(p)) for p in container.demux() if p.size]
+    return found
+
+
+def test_a_killed_run_goes_on_and_equals_an_unbroken_one(tmp_path):
+    clip = disc_clip(tmp_path / "disc.mp4", frames=40)
+    subprocess.run(command(clip, tmp_path / "whole"), check=True, capture_output=True)
+    running = subprocess.Popen(command(clip, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "killed/work/segment_00005/run.json").exists():
+        assert running.poll() is None, "it was done before it could be killed"
+        time.sleep(0.002)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "killed/run_summary.json").exists() and running.returncode == -signal.SIGKILL
+    finished = sorted((tmp_path / "killed/work").glob("segment_*/run.json"))
+    assert 6 <= len(finished) < 10
+    track = tmp_path / "killed/work/tracks/eye0_masks.npy"
+    before = [file.stat().st_mtime_ns for file in [*finished, track]]
+    subprocess.run(command(clip, tmp_path / "killed"), check=True, capture_output=True)
+    assert [file.stat().st_mtime_ns for file in [*finished, track]] == before
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    assert len(contents(tmp_path / "whole")) == 40 + 2 * 4 + 3  # alphas, pictures to look at, videos
+
+
+def test_another_input_or_other_settings_never_go_on_with_a_run(tmp_path):
+    clip = disc_clip(tmp_path / "disc.mp4", frames=8)
+    out = tmp_path / "out"
+    matte(clip, out, job(chunk=4))
+    assert matte(clip, out, job(chunk=4))["source"]["frames"] == 8  # finished: only read
+    with pytest.raises(FileExistsError, match=r"another inside \(4.0 there, 5.0 now\)"):
+        matte(clip, out, job(chunk=4, inside=5.0))
+    about = clip.stat()
+    data = bytearray(clip.read_bytes())
+    data[len(data) // 2] ^= 1
+    clip.write_bytes(data)
+    os.utime(clip, ns=(about.st_atime_ns, about.st_mtime_ns))
+    with pytest.raises(FileExistsError, match="another input"):
+        matte(clip, out, job(chunk=4))
+    with pytest.raises(FileExistsError, match="not empty"):
+        matte(clip, tmp_path, job(chunk=4))
+
+
+def test_a_run_stops_at_its_memory_limit_and_goes_on_without(tmp_path):
+    clip = disc_clip(tmp_path / "disc.mp4", frames=8)
+    with pytest.raises(MemoryError, match="may have 0.001"):
+        matte(clip, tmp_path / "out", job(Limits(max_memory_gb=0.001), chunk=4))
+    assert matte(clip, tmp_path / "out", job(chunk=4))["source"]["frames"] == 8
+
+
+def yellow(image: np.ndarray) -> list[Detection]:
+    """A detector that finds what is as red as the disc."""
+    rows, columns = np.nonzero(image[..., 0] > 180)
+    if len(rows) < 200:
+        return []
+    box = float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)
+    return [Detection("person", 0.9, box, "test"), Detection("dog", 0.9, (0.0, 0.0, 9.0, 9.0), "test")]
+
+
+def test_the_first_usable_frame_is_found_and_told(tmp_path):
+    clip = open_clip(disc_clip(tmp_path / "disc.mp4", dark=9))
+    assert [is_empty(frame.image) for frame in clip] == [True] * 9 + [False] * 15
+    anchor = find_anchor(clip, "person", yellow, 0.5)
+    assert (anchor.frame, anchor.first_usable, anchor.prompts[0].label) == (9, 9, "person")
+    with pytest.raises(
+        DetectionError, match=r"no cat was found in 15 frames .* \(9 more are dark or empty\); found: dog, p"
+    ):
+        find_anchor(clip, "cat", yellow, 0.5)
+
+
+def test_what_moves_is_the_subject_without_a_detector_and_dark_frames_have_no_matte(tmp_path):
+    clip = disc_clip(tmp_path / "disc.mp4", dark=5)
+    summary = matte(clip, tmp_path / "out", job(boxes=(), chunk=10))
+    assert summary["effective_frame_start"] == 5 and summary["requested_frame_start"] == 0
+    assert summary["anchor"]["method"] == "motion" and "effectively starts at frame 5" in summary["warnings"][-1]
+    alphas = [grey(file) / 65535 for file in sorted((tmp_path / "out/alpha").iterdir())]
+    assert len(alphas) == 24 and max(alpha.max() for alpha in alphas[:5]) == 0
+    assert all(np.abs(alphas[t] - disc_alpha(t)).mean() < 0.03 for t in range(6, 24))
+    assert (tmp_path / "out/anchor_mask.auto.png").is_file()
+
+
+def test_a_folder_of_images_with_an_anchor_mask_of_another_size(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for t in range(6):
+        cv2.imwrite(str(folder / f"{t}.png"), disc_image(t)[..., ::-1])
+    mask = cv2.resize(np.uint8(disc_alpha(2) > 0.5) * 255, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    chosen = job(boxes=(), masks=(("person", str(tmp_path / "mask.png")),), anchor=2, fps="25", formats=("ffv1",))
+    matte(folder, tmp_path / "out", chosen)
+    times, _, alphas = read_back(tmp_path / "out/frames_matte_ffv1.mkv", "alpha")
+    assert times == [Fraction(t, 25) for t in range(6)]
+    assert all(np.abs(alpha - disc_alpha(t)).mean() < 0.02 for t, alpha in enumerate(alphas))
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_small_matte_is_enlarged_along_the_frames_edges(factor):
+    size = (240, 320)
+    image, alpha = disc_image(40, size), disc_alpha(40, size)
+    small = (size[0] // factor, size[1] // factor)
+    little = cv2.resize(alpha, small[::-1], interpolation=cv2.INTER_AREA)
+    trimap = np.full(small, 128, np.uint8)
+    trimap[cv2.erode(little, np.ones((9, 9))) > 0.99] = 255
+    trimap[cv2.dilate(little, np.ones((9, 9))) < 0.01] = 0
+    plain = cv2.resize(little, size[::-1], interpolation=cv2.INTER_LINEAR)
+    guided = enlarge(little, trimap, image)
+    assert shrink(image, small).shape == (*small, 3)
+    assert np.abs(guided - alpha).mean() < 0.25 * np.abs(plain - alpha).mean()
+    assert guided.min() >= 0 and guided.max() <= 1
+
+
+def test_a_clip_that_breaks_off_says_so(tmp_path):
+    clip = disc_clip(tmp_path / "disc.mp4", frames=24)
+    clip.write_bytes(clip.read_bytes()[:-3000])
+    with pytest.raises(ClipError):
+        matte(clip, tmp_path / "out", job(chunk=8))
