@@ -21,14 +21,14 @@ from ..media.writer import replacing
 
 SCHEMA = "physics-preserver/matte-run"
 SCHEMA_VERSION = 1
-WORK, ABOUT, SUMMARY, CONFIG = "work", "run.json", "run_summary.json", "config_used.json"
+WORK, ABOUT, SUMMARY, CONFIG = "unfinished", "run.json", "run_summary.json", "config_used.json"
 # Of a file, its size, its time and so much of its beginning, middle and end tell it from another one.
 SAMPLE = 1 << 20
 
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """The folder of one run: results in it, and what is only needed until they are there in its subfolder `work`."""
+    """The folder of one run: results in it, and what is only needed until they are there in its subfolder `unfinished`."""
 
     folder: Path
 

@@ -97,7 +97,7 @@ def test_a_clip_becomes_its_matte(tmp_path):
         f"{kind}.{t:06d}.{suffix}" for t in (0, 10, 20)
         for kind, suffix in (("trimap", "png"), ("alpha", "png"), ("confidence", "png"), ("overlay", "jpg"))
     }  # fmt: skip
-    assert not (tmp_path / "out/work").exists()
+    assert not (tmp_path / "out/unfinished").exists()
 
 
 def command(clip: Path, out: Path) -> list[str]:
@@ -113,7 +113,7 @@ def contents(out: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for file in sorted(out.rglob("*.*")):
         name = file.relative_to(out).as_posix()
-        if name.startswith("work/"):
+        if name.startswith("unfinished/"):
             continue
         if file.suffix == ".png":
             found[name] = file.read_bytes()
@@ -127,15 +127,15 @@ def test_a_killed_run_goes_on_and_equals_an_unbroken_one(tmp_path):
     clip = disc_clip(tmp_path / "disc.mp4", frames=40)
     subprocess.run(command(clip, tmp_path / "whole"), check=True, capture_output=True)
     running = subprocess.Popen(command(clip, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "killed/work/segment_00005/run.json").exists():
+    while not (tmp_path / "killed/unfinished/segment_00005/run.json").exists():
         assert running.poll() is None, "it was done before it could be killed"
         time.sleep(0.002)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     assert not (tmp_path / "killed/run_summary.json").exists() and running.returncode == -signal.SIGKILL
-    finished = sorted((tmp_path / "killed/work").glob("segment_*/run.json"))
+    finished = sorted((tmp_path / "killed/unfinished").glob("segment_*/run.json"))
     assert 6 <= len(finished) < 10
-    track = tmp_path / "killed/work/tracks/eye0_masks.npy"
+    track = tmp_path / "killed/unfinished/tracks/eye0_masks.npy"
     before = [file.stat().st_mtime_ns for file in [*finished, track]]
     subprocess.run(command(clip, tmp_path / "killed"), check=True, capture_output=True)
     assert [file.stat().st_mtime_ns for file in [*finished, track]] == before
