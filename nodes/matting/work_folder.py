@@ -28,7 +28,7 @@ SAMPLE = 1 << 20
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """The folder of one run: results in it, and what is only needed until they are there in its subfolder `unfinished`."""
+    """The folder of one run: results in it, and until they are there what they are made of, in `unfinished`."""
 
     folder: Path
 
