@@ -13,6 +13,7 @@ from .extraction.sam2_nodes import LoadSAM2
 from .matting.nodes import LoadMatteModel, MakeTrimap, MatteQuality, RefineMatte
 from .media.nodes import DrawPose, LoadPhysics, PreviewTrack, SavePhysics
 from .prompting.nodes import ApproveTracks, PreviewPrompts, PromptObjects, serve_frames
+from .stereo.nodes import StereoConsistency
 from .validation.nodes import CompareClips, ValidatePhysics
 
 
@@ -44,6 +45,7 @@ class PhysicsPreserver(ComfyExtension):
             MakeTrimap,
             RefineMatte,
             MatteQuality,
+            StereoConsistency,
             ValidatePhysics,
             CompareClips,
         ]

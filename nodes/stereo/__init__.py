@@ -1,6 +1,7 @@
 """Two eyes, one matte: stereo footage is taken apart, what is known of one eye is carried to the other, and both are
 checked against each other.
 
+- `choices`: the words and defaults that nodes and commands offer.
 - `layouts`: `StereoClip(clip, Layout(...))` gives a `Clip` of each eye, both together with one decoding (`pairs`), and
   joins eyes to frames again (`layout.join`).
 - `projections`: half-equirectangular, fisheye, flat and Cassini pictures (`open_projection`); directions of pixels,
@@ -15,5 +16,6 @@ checked against each other.
 - `views`: `detect_in_views(detector, eye, projection)` finds people through flat views.
 - `associate`: `associate(rig, left, right, in_left, in_right)` brings the detections of both eyes together, for the
   joint mode: the same people in the same order, before anything is tracked.
-- `consistency`: `measure_agreement` of one frame and `AgreementReport` of a clip, without a truth.
+- `consistency`: `measure_agreement` of one frame and `AgreementReport` of a clip, without a truth; `check` takes
+  a clip and two tracks.
 """

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 
 from ..extraction.flow import grid, sample
+from .choices import BLOCKS, METHODS
 from .rig import Rig
 
-BLOCKS, FLOW = "blocks", "flow"
-METHODS = (BLOCKS, FLOW)
 # Side of the blocks compared, px, and how dear a step of disparity is: OpenCV's own advice for colour pictures.
 BLOCK = 5
 SMOOTH, JUMP = 8 * 3 * BLOCK**2, 32 * 3 * BLOCK**2

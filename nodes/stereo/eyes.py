@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .choices import BLOCKS, FLAG, FLOW, ON_FAILURE, REPROCESS, THRESHOLD
 from .consistency import s_iou
-from .disparity import BLOCKS, FLOW
 from .rig import Rig
 from .transfer import Transfer, transfer
 
-FLAG, REPROCESS = "flag", "reprocess"
-ON_FAILURE = (FLAG, REPROCESS)
-# S-IoU of an object's masks below which a frame fails; and the least share of the object that must have been compared.
-THRESHOLD = 0.8
+# The least share of an object that must have been compared.
 LEAST_COVERAGE = 0.4
 
 Own = Callable[[int, np.ndarray, np.ndarray], np.ndarray]

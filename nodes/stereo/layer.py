@@ -19,6 +19,8 @@ RIM = 1
 # belongs to something else.
 OUTLIER, OUTLIER_PX = 0.15, 2.0
 WIDE, ROUNDS = REACHES[2:], 2
+# An object's disparity is worked out so far around it, px; beyond it is the mean.
+MARGIN = 64
 # Steps of the inverse.
 STEPS = 6
 
@@ -53,32 +55,47 @@ def object_disparity(cover: np.ndarray, shift: np.ndarray, valid: np.ndarray) ->
         sure = (inside > 0) & valid
     if not sure.any():
         return None
+    part = _around(inside, float(np.abs(shift[sure]).max()))
+    mean = shift[sure].mean(axis=0, dtype=np.float32)
+    left, right = (np.broadcast_to(mean, shift.shape).copy() for _ in range(2))
+    left[part] = _of_one_piece(np.ascontiguousarray(shift[part]), sure[part])
+    base = grid(cover.shape[0], cover.shape[1])[part]
+    back = left[part]
+    for _ in range(STEPS):  # right pixel q is left pixel q + back: back(q) = left(q + back(q))
+        back = sample(left, base + back)
+    right[part] = back
+    return Layer(left, right)
+
+
+def _around(mask: np.ndarray, shift: float) -> tuple[slice, slice]:
+    """Rows and columns within reach of a mask, uint8 [h, w], in either eye."""
+    x, y, w, h = cv2.boundingRect(mask)
+    wide = int(MARGIN + shift)
+    return slice(max(0, y - MARGIN), y + h + MARGIN), slice(max(0, x - wide), x + w + wide)
+
+
+def _of_one_piece(shift: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """float32 [h, w, 2]: disparities spread from the sure ones, less those of something else."""
     for _ in range(ROUNDS):
-        wide = _spread(shift, sure.astype(np.float32), WIDE)
-        limit = np.maximum(OUTLIER_PX, OUTLIER * np.abs(wide[..., 0]))
-        closer = sure & (np.abs(shift - wide).max(axis=-1) <= limit)
+        wide = _spread(shift, sure, WIDE)
+        apart = cv2.absdiff(shift, wide)
+        closer = sure & (np.maximum(apart[..., 0], apart[..., 1]) <= np.maximum(OUTLIER_PX, OUTLIER * wide[..., 0]))
         if closer.any():
             sure = closer
-    spread_out = _spread(shift, sure.astype(np.float32), REACHES)
-    base, back = grid(cover.shape[0], cover.shape[1]), spread_out
-    for _ in range(STEPS):  # right pixel q is left pixel q + back: back(q) = shift(q + back(q))
-        back = sample(spread_out, base + back)
-    return Layer(spread_out, back)
+    return _spread(shift, sure, REACHES)
 
 
-def _spread(field: np.ndarray, weight: np.ndarray, reaches: tuple[float, ...]) -> np.ndarray:
-    """float32 [h, w, 2]: the field where it has weight, [h, w], and a smooth continuation elsewhere."""
-    weighted = field * weight[..., None]
-    top = 1e-6 * weighted.sum((0, 1)) / weight.sum()
-    bottom, share = np.full(weight.shape, 1e-6, np.float32), 1.0
-    total = np.broadcast_to(top, field.shape).astype(np.float32)
+def _spread(field: np.ndarray, sure: np.ndarray, reaches: tuple[float, ...]) -> np.ndarray:
+    """float32 [h, w, 2]: the field where it is sure, bool [h, w], and a smooth continuation elsewhere."""
+    height, width = sure.shape
+    mean = field[sure].mean(axis=0, dtype=np.float32)
+    # The field less its mean, and its weight: three channels that are blurred together.
+    known = np.dstack([(field - mean) * sure[..., None], sure]).astype(np.float32)
+    total, share = np.zeros((height, width, 3), np.float32), 1.0
     for reach in reaches:
         shrink = max(1, int(reach // 4))
-        size = max(1, field.shape[1] // shrink), max(1, field.shape[0] // shrink)
-        parts = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (weighted, weight)]
-        blurred = [cv2.GaussianBlur(part, (0, 0), reach / shrink) for part in parts]
-        enlarged = [cv2.resize(part, field.shape[1::-1], interpolation=cv2.INTER_LINEAR) for part in blurred]
-        total += share * enlarged[0]
-        bottom += share * enlarged[1]
+        size = max(1, width // shrink), max(1, height // shrink)
+        blurred = cv2.GaussianBlur(cv2.resize(known, size, interpolation=cv2.INTER_AREA), (0, 0), reach / shrink)
+        total += share * cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
         share *= FADE
-    return total / bottom[..., None]
+    return mean + total[..., :2] / (total[..., 2:] + 1e-6)

@@ -9,9 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..media.clip import Clip, ClipError, Frame
-
-SIDE_BY_SIDE, TOP_BOTTOM, SEPARATE = "side by side", "top-bottom", "separate files"
-ARRANGEMENTS = (SIDE_BY_SIDE, TOP_BOTTOM, SEPARATE)
+from .choices import ARRANGEMENTS, SEPARATE, SIDE_BY_SIDE, TOP_BOTTOM
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,14 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .choices import FISHEYE, FLAT, HALF_EQUIRECTANGULAR, PROJECTIONS
+
 # A direction this far beyond the edge, in u or v, still belongs to the picture: float32 rounding.
 EDGE = 1e-5
 # Where a map points when a direction is not in the picture: cv2.remap repeats the edge there.
 NOWHERE = 1e6
 # A picture that is this many times finer than what is made of it is averaged first; else single pixels are picked.
 SHRINK_FROM = 1.5
-
-HALF_EQUIRECTANGULAR, FISHEYE, FLAT = "half-equirectangular", "fisheye", "flat"
-PROJECTIONS = (HALF_EQUIRECTANGULAR, FISHEYE, FLAT)
 
 
 @dataclass(frozen=True)

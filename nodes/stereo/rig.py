@@ -8,12 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .choices import BASELINE, NEAREST, WORKING
 from .projections import Cassini, Projection, Resampling, resampling
-
-# Width in px of the picture worked in: 5.7 px a degree of VR180.
-WORKING = 1024
-# Metres: a usual distance between the lenses, and the nearest that anything is expected.
-BASELINE, NEAREST = 0.064, 0.4
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from ..extraction.flow import grid, sample
-from .disparity import BLOCKS, Disparity, find_disparity
+from .choices import BLOCKS
+from .disparity import Disparity, find_disparity
 from .hidden import fill_hidden
 from .layer import Layer, object_disparity
 from .projections import from_pixels, to_pixels

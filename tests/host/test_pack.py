@@ -26,6 +26,7 @@ NODES = {
     "PP_ReskinWindow": ["PP_RESKIN_DONE"],
     "PP_ReskinJoin": ["VIDEO", "STRING"],
     "PP_CompositeKeptPixels": ["VIDEO", "PHYSICS_CONTROL", "STRING"],
+    "PP_StereoConsistency": ["STRING", "BOOLEAN", "FLOAT", "STRING"],
     "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "MASK", "STRING", "SAM3_TRACK_DATA"],
     "PP_CompareClips": ["VIDEO"],
 }

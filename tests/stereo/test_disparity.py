@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from physics_preserver.nodes.stereo.disparity import BLOCKS, METHODS, find_disparity
+from physics_preserver.nodes.stereo.choices import BLOCKS, METHODS
+from physics_preserver.nodes.stereo.disparity import find_disparity
 from physics_preserver.nodes.stereo.projections import Flat, HalfEquirectangular
 from physics_preserver.nodes.stereo.rig import Rig
 from vr_scene import Person, Pole, RowsRig, StereoScene

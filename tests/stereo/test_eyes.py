@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from physics_preserver.nodes.stereo.eyes import FLAG, REPROCESS, MasterSlave
+from physics_preserver.nodes.stereo.choices import FLAG, REPROCESS
+from physics_preserver.nodes.stereo.eyes import MasterSlave
 from physics_preserver.nodes.stereo.rig import Rig
 from physics_preserver.nodes.validation.region import mask_jaccard
 from vr_scene import Person, Pole, StereoScene

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from physics_preserver.nodes.media.clip import ClipError
 from physics_preserver.nodes.media.stills import ArrayClip
-from physics_preserver.nodes.stereo.layouts import SEPARATE, SIDE_BY_SIDE, TOP_BOTTOM, Layout, StereoClip
+from physics_preserver.nodes.stereo.choices import SEPARATE, SIDE_BY_SIDE, TOP_BOTTOM
+from physics_preserver.nodes.stereo.layouts import Layout, StereoClip
 
 
 def clip(height: int, width: int, frames: int = 3, rate: int = 24, seed: int = 0) -> ArrayClip:

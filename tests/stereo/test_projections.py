@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from physics_preserver.nodes.stereo.choices import FISHEYE, FLAT, HALF_EQUIRECTANGULAR
 from physics_preserver.nodes.stereo.projections import (
-    FISHEYE,
-    FLAT,
-    HALF_EQUIRECTANGULAR,
     Cassini,
     Fisheye,
     Flat,
