@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .about import serve_about
 from .conditioning.nodes import CompositeKeptPixels, VACEControl
+from .conditioning.repair_nodes import RepairPhysics
 from .conditioning.reskin_nodes import ReskinJoin, ReskinLongClip, ReskinWindow
 from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .extraction.pose_nodes import EstimatePose
@@ -40,6 +41,7 @@ class PhysicsPreserver(ComfyExtension):
             ReskinLongClip,
             ReskinWindow,
             ReskinJoin,
+            RepairPhysics,
             CompositeKeptPixels,
             LoadMatteModel,
             MakeTrimap,

@@ -18,7 +18,7 @@ import pytest
 
 PACK = Path(__file__).resolve().parents[1]
 PACK_NAME = "physics-preserver"
-TEST_PACKS = [PACK / "tests" / "host" / name for name in ("core_track", "random_conditioning")]
+TEST_PACKS = [PACK / "tests" / "host" / name for name in ("core_track", "random_conditioning", "stub_generator")]
 
 START_LIMIT_S = 300.0
 RUN_LIMIT_S = 600.0

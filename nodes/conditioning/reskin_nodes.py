@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import InputImpl, io, ui
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Job = io.Custom("PP_RESKIN_JOB")
 Done = io.Custom("PP_RESKIN_DONE")
+Control = io.Custom("PHYSICS_CONTROL")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,9 @@ class ReskinLongClip(io.ComfyNode):
             outputs=[
                 io.Video.Output("video", tooltip="As many frames as the clip, at its times, with its file's sound."),
                 io.String.Output("notes", tooltip="Windows, seeds, how they were joined, and what had been finished."),
+                Control.Output(
+                    "control", tooltip="For Validate Physics and Compare Clips: which part of the picture is shown."
+                ),
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
             is_output_node=True,
@@ -132,6 +136,7 @@ class ReskinLongClip(io.ComfyNode):
         from .plan import plan_control
         from .references import reference_sheet
         from .run_folder import RunFolder
+        from .vace import describe
         from .windows import plan_windows
 
         tracked = from_socket(track)
@@ -140,13 +145,15 @@ class ReskinLongClip(io.ComfyNode):
         choices = Choices(repaint, guide, shape, grow, latent_aligned)
         footage = footage_of(source, tracked, plan, choices, guide_video, range(len(tracked)))
         windows = plan_windows(len(tracked), window, overlap)
+        control = describe(source, tracked, replace(plan, frames=tuple(footage.frames)), choices)
         key, notes = cls._key()
         folder = host.keyed_output_folder(filename_prefix, key)
         run = RunFolder(folder, windows, footage.size, source.rate, container_for(source.audio_file()))
         finished = run.begin()
         notes += [*plan.notes, _planned(run, sampling["seed"])]
         if run.result.is_file():
-            return _output(run, [*notes, "this very run was finished before: its video is used"])
+            found = _shown(run, [*notes, "this very run was finished before: its video is used"])
+            return io.NodeOutput(*found.args, control, ui=found.ui)
         if finished:
             notes.append(f"the first {finished} of {len(windows)} windows were finished before and are used")
         for note in notes:
@@ -157,7 +164,7 @@ class ReskinLongClip(io.ComfyNode):
         for number in range(finished, len(windows)):
             done = graph.node("PP_ReskinWindow", job=job, number=number, before=done).out(0)
         joined = graph.node("PP_ReskinJoin", job=job, done=done)
-        return io.NodeOutput(joined.out(0), joined.out(1), expand=graph.finalize())
+        return io.NodeOutput(joined.out(0), joined.out(1), control, expand=graph.finalize())
 
     @classmethod
     def _key(cls) -> tuple[str, list[str]]:
@@ -227,7 +234,7 @@ class ReskinJoin(io.ComfyNode):
         from .reskin import write_result
 
         write_result(job.run, job.footage.clip)
-        return _output(job.run, done)
+        return _shown(job.run, done)
 
 
 def _planned(run: RunFolder, seed: int) -> str:
@@ -239,7 +246,7 @@ def _planned(run: RunFolder, seed: int) -> str:
     return f"{said} of {first.length} frames{padded}, {seeds}"
 
 
-def _output(run: RunFolder, notes: Sequence[str]) -> io.NodeOutput:
+def _shown(run: RunFolder, notes: Sequence[str]) -> io.NodeOutput:
     name, subfolder = host.in_output(run.result)
     shown = ui.PreviewVideo([ui.SavedResult(name, subfolder, io.FolderType.output)])
     return io.NodeOutput(InputImpl.VideoFromFile(str(run.result)), "\n".join(notes), ui=shown)

@@ -10,10 +10,10 @@ the one more is shown in the first group that it generates. So that is how many 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .choices import ConditioningError
-from .latents import GROUP, TRAINED_LENGTH
+from .latents import GROUP, TRAINED_LENGTH, latent_of, read_frame
 
 # 10 frames are three latents that are read as kept: .6 s at Wan's 16 frames per second.
 DEFAULT_OVERLAP = 10
@@ -80,6 +80,48 @@ def plan_windows(frames: int, window: int = TRAINED_LENGTH, overlap: int = DEFAU
         stop = min(windows[-1].stop - kept + length, frames)
         windows.append(Window(stop - length, stop, keepable(windows[-1].stop - (stop - length))))
     return tuple(windows)
+
+
+def plan_range(
+    frames: int, start: int, stop: int, window: int = TRAINED_LENGTH, overlap: int = DEFAULT_OVERLAP
+) -> tuple[Window, ...]:
+    """Windows that make frames start <= t < stop of a clip anew and are shown what is on both sides of them.
+
+    Before the range `overlap` frames are kept, where the clip has them, and after it at least as many, until the length
+    is 4 n + 1. VACE reads the mask of the range's last latent from one of its last frames or from the one after: up to
+    4 frames after the range are generated with it, which are not to be used. A range that is longer than a window takes
+    several, which overlap.
+
+    Raises:
+        ConditioningError: as `plan_windows`, or the range is not in the clip.
+    """
+    if not 0 <= start < stop <= frames:
+        raise ConditioningError(f"frames {start} to {stop - 1} are no part of a clip of {frames} frames")
+    length, wanted = whole_length(window), keepable(overlap)
+    head = keepable(min(wanted, start)) or start
+    first = start - head
+    needed = -(-(head + stop - start + wanted - 1) // GROUP) * GROUP + 1
+    end = min(first + needed, frames)
+    if end - first <= length:
+        padding = -(end - first - 1) % GROUP
+        window_length = end - first + padding
+        return (Window(first, end, head, _kept_after(first, stop, end, window_length), padding),)
+    windows = [
+        replace(one, start=one.start + first, stop=one.stop + first)
+        for one in plan_windows(end - first, length, overlap)
+    ]
+    while len(windows) > 1 and windows[-2].stop >= stop:
+        windows.pop()
+    windows[0] = replace(windows[0], kept=head)
+    last = windows[-1]
+    windows[-1] = replace(last, kept_after=_kept_after(last.start, stop, last.stop, last.length))
+    return tuple(windows)
+
+
+def _kept_after(first: int, stop: int, end: int, length: int) -> int:
+    """How many of a window's last frames can be kept, when frames up to `stop` are to be made."""
+    read = first + read_frame(latent_of(stop - 1 - first), length)
+    return max(0, end - max(stop, read + 1))
 
 
 def whole_length(frames: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from physics_preserver.nodes.conditioning.vace import ConditioningError
-from physics_preserver.nodes.conditioning.windows import Window, keepable, plan_windows, whole_length
+from physics_preserver.nodes.conditioning.windows import Window, keepable, plan_range, plan_windows, whole_length
 
 
 @pytest.mark.parametrize("overlap", [2, 6, 10, 18])
@@ -50,6 +50,38 @@ def test_kept_frames_are_read_as_kept_and_the_others_as_generated(length: int) -
         assert read == [0.0] * ((kept - 2) // 4 + 1) + [1.0] * (latents - (kept - 2) // 4 - 1), (length, kept)
 
 
+RANGES = [(0, 1), (0, 9), (1, 4), (5, 12), (40, 61), (37, 38), (61, 73), (72, 73), (0, 73)]
+
+
+@pytest.mark.parametrize("window", [26, 81])
+@pytest.mark.parametrize("start, stop", [*RANGES, (30, 70)])
+def test_a_range_is_made_between_frames_that_are_kept(start: int, stop: int, window: int) -> None:
+    windows = plan_range(73, start, stop, window, 10)
+    made = {frame for one in windows for frame in range(*one.new)}
+    assert set(range(start, stop)) <= made
+    assert min(made) == start and max(made) < stop + 4, "at most 4 more, which VACE's reading takes along"
+    for one in windows:
+        assert one.length % 4 == 1 and one.length <= window and 0 <= one.start < one.stop <= 73
+    assert windows[0].kept == min(10, start) or windows[0].kept == keepable(start)
+    if stop <= 60:
+        assert windows[-1].kept_after >= min(8, window - stop + start - 10)
+
+
+@pytest.mark.parametrize("start, stop", [(10, 14), (30, 50), (37, 38), (40, 61), (43, 45), (50, 58)])
+def test_vace_reads_generate_for_all_of_a_range_and_keep_on_both_sides(start: int, stop: int) -> None:
+    """By core's own arithmetic."""
+    torch = pytest.importorskip("torch")
+    (window,) = plan_range(100, start, stop, 81, 10)
+    mask = torch.zeros(1, 1, window.length, 1, 1)
+    mask[:, :, window.kept : window.length - window.padding - window.kept_after] = 1
+    latents = (window.length - 1) // 4 + 1
+    read = torch.nn.functional.interpolate(mask, size=(latents, 1, 1), mode="nearest-exact").flatten().tolist()
+    for latent, value in enumerate(read):
+        frames = range(max(0, 4 * latent - 3), 4 * latent + 1)
+        wanted = any(start <= window.start + frame < stop for frame in frames)
+        assert value == wanted, (latent, read)
+
+
 def test_numbers_are_lowered_to_what_vace_takes() -> None:
     assert [whole_length(n) for n in (1, 4, 5, 80, 81, 84)] == [1, 1, 5, 77, 81, 81]
     assert [keepable(n) for n in (0, 1, 2, 5, 6, 9, 10, 80)] == [0, 0, 2, 2, 6, 6, 10, 78]
@@ -59,6 +91,8 @@ def test_numbers_are_lowered_to_what_vace_takes() -> None:
 def test_impossible_plans_are_said_with_the_value() -> None:
     with pytest.raises(ConditioningError, match="no frames"):
         plan_windows(0)
+    with pytest.raises(ConditioningError, match="frames 5 to 79 are no part of a clip of 73"):
+        plan_range(73, 5, 80)
     with pytest.raises(ConditioningError, match="not 1"):
         plan_windows(100, 81, 1)
     with pytest.raises(ConditioningError, match="overlap of 80.*choose 74 or less"):

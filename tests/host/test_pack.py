@@ -22,11 +22,12 @@ NODES = {
     "PP_PreviewPrompts": ["MASK"],
     "PP_ApproveTracks": ["SAM3_TRACK_DATA"],
     "PP_VACEControl": ["IMAGE", "MASK", "INT", "INT", "INT", "PHYSICS_CONTROL", "STRING", "IMAGE", "MASK"],
-    "PP_ReskinLongClip": ["VIDEO", "STRING"],
+    "PP_ReskinLongClip": ["VIDEO", "STRING", "PHYSICS_CONTROL"],
     "PP_ReskinWindow": ["PP_RESKIN_DONE"],
     "PP_ReskinJoin": ["VIDEO", "STRING"],
     "PP_CompositeKeptPixels": ["VIDEO", "PHYSICS_CONTROL", "STRING"],
     "PP_StereoConsistency": ["STRING", "BOOLEAN", "FLOAT", "STRING"],
+    "PP_RepairPhysics": ["VIDEO", "PHYSICS_REPORT", "BOOLEAN", "STRING"],
     "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "MASK", "STRING", "SAM3_TRACK_DATA"],
     "PP_CompareClips": ["VIDEO"],
 }

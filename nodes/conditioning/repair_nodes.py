@@ -1,0 +1,204 @@
+"""Repair in ComfyUI: generate, measure, make only what failed anew, measure again."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import InputImpl, io, ui
+
+from .. import host
+from ..extraction.subjects import check_detector_choice, detector_choices
+from .latents import TRAINED_LENGTH
+from .native_nodes import ObjectTrack, Sampling, choice_inputs, footage_of, guide_inputs, model_inputs, sampling_inputs
+from .windows import DEFAULT_OVERLAP, LEAST_OVERLAP
+
+if TYPE_CHECKING:
+    from ..media.clip import Clip
+
+NO_DETECTOR = "none"
+
+Report = io.Custom("PHYSICS_REPORT")
+Control = io.Custom("PHYSICS_CONTROL")
+SAM2 = io.Custom("PP_SAM2_MODEL")
+
+
+class RepairPhysics(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PP_RepairPhysics",
+            display_name="Repair Physics",
+            category="physics preserver/conditioning",
+            description=(
+                "Makes only the frames anew whose physics failed, between the frames around them, judges the clip "
+                "again and keeps what got better, until it passes or the attempts are used up."
+            ),
+            search_aliases=["fix failing frames", "regenerate", "retry", "closed loop", "vace inpaint frames"],
+            inputs=[
+                Report.Input("report", tooltip="From Validate Physics on the generated clip."),
+                io.MultiType.Input(
+                    "generated", [io.Video, io.Image], tooltip="The clip to repair, in the size it was generated in."
+                ),
+                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The original footage that was tracked."),
+                ObjectTrack.Input("track", tooltip="The original clip's track."),
+                *model_inputs(),
+                *choice_inputs(),
+                *sampling_inputs(),
+                io.Int.Input(
+                    "max_attempts",
+                    default=3,
+                    min=0,
+                    max=100,
+                    tooltip="Rounds of making and judging at most. Each has fresh seeds; from the second on the "
+                    "control is stronger, from the third on the masks are tighter.",
+                ),
+                io.Int.Input(
+                    "window",
+                    default=TRAINED_LENGTH,
+                    min=5,
+                    max=1001,
+                    step=4,
+                    advanced=True,
+                    tooltip="Most frames that go through the model together, 4n + 1.",
+                ),
+                io.Int.Input(
+                    "overlap",
+                    default=DEFAULT_OVERLAP,
+                    min=LEAST_OVERLAP,
+                    max=1000,
+                    step=4,
+                    advanced=True,
+                    tooltip="Frames on both sides of a failing range that the model is shown, 4n + 2.",
+                ),
+                io.Combo.Input(
+                    "detector",
+                    options=[NO_DETECTOR, *detector_choices()],
+                    default=NO_DETECTOR,
+                    advanced=True,
+                    tooltip="A YOLO or YOLOX file that helps to find the objects again, as in Validate Physics.",
+                ),
+                Control.Input(
+                    "control",
+                    optional=True,
+                    tooltip="From VACE Control, when it changed the clip's length.",
+                ),
+                SAM2.Input("sam2", optional=True, tooltip="From Load SAM 2, when Validate Physics used it."),
+                *guide_inputs(),
+            ],
+            outputs=[
+                io.Video.Output(
+                    "video",
+                    tooltip="The repaired clip, without loss. The very clip that came in where nothing changed.",
+                ),
+                Report.Output("report", tooltip="Of the repaired clip; under `repair` every attempt."),
+                io.Boolean.Output("passed", tooltip="True when the physics of what comes out survived."),
+                io.String.Output("summary", tooltip="The verdict and every attempt in words."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        report: Any,
+        generated: Any,
+        clip: Any,
+        track: Any,
+        max_attempts: int,
+        window: int,
+        overlap: int,
+        detector: str,
+        repaint: str,
+        guide: str,
+        shape: str,
+        grow: int,
+        latent_aligned: bool,
+        control: Any = None,
+        sam2: Any = None,
+        guide_video: Any = None,
+        references: Any = None,
+        **sampling: Any,
+    ) -> io.NodeOutput:
+        from ..media.exchange import from_socket
+        from ..media.open import open_clip
+        from .choices import Choices, ConditioningError
+        from .plan import plan_control
+        from .references import reference_sheet
+        from .repair import needs_repair, repair
+
+        untouched = needs_repair(report) or (None if max_attempts else "no attempts are allowed")
+        tracked = from_socket(track)
+        made = open_clip(generated, rate=tracked.rate)
+        if untouched is not None:
+            summary = f"left as it is, {untouched}: {report['summary']}"
+            logging.info("Physics Preserver, Repair Physics: %s", summary)
+            return _output(generated, made, report, summary)
+        plan = plan_control(tracked.clip_size, 1, made.width, made.height)
+        frames = range(len(tracked)) if control is None else control["frames"]
+        if control is not None and max(abs(a - b) for a, b in zip(control["crop"], plan.crop, strict=True)) > 1:
+            raise ConditioningError(
+                f"the control shows {control['crop']} of the footage, a clip of {made.width}x{made.height} px "
+                f"{list(plan.crop)}: give the clip as it was generated"
+            )
+        choices = Choices(repaint, guide, shape, grow, latent_aligned)
+        footage = footage_of(open_clip(clip, rate=tracked.rate), tracked, plan, choices, guide_video, frames)
+        model = Sampling(**sampling)
+        sheet = None if references is None else reference_sheet(references, plan.width, plan.height)
+        done = repair(
+            footage,
+            made,
+            report,
+            lambda factor: model.generate(sheet, model.strength * factor),
+            _judge(report, footage, detector, sam2),
+            lambda: host.new_temporary_file("physics_range", ".mp4"),
+            model.seed,
+            max_attempts,
+            window,
+            overlap,
+        )
+        for line in done.summary.splitlines():
+            logging.info("Physics Preserver, Repair Physics: %s", line)
+        return _output(generated, done.clip, done.report, done.summary)
+
+    @classmethod
+    def validate_inputs(cls, detector: str | None = None) -> bool | str:
+        return check_detector_choice(detector, NO_DETECTOR)
+
+
+def _judge(report: Any, footage: Any, detector: str, sam2: Any) -> Any:
+    """What judges a clip as Validate Physics has judged it for this report, but for poses."""
+    from ..extraction.subjects import find_detector, open_detector
+    from ..extraction.tracking import track_masks
+    from ..validation.profile import Profile
+    from ..validation.validate import validate
+
+    profile = Profile(report["profile"]["name"], report["profile"]["limits"])
+    finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
+    follow = partial(track_masks, detector=finder, model=sam2)
+
+    def judge(clip: Clip) -> dict[str, Any]:
+        return validate(
+            footage.track, footage.clip, clip, follow, report["label"], profile, footage.plan.crop, footage.frames
+        ).report
+
+    return judge
+
+
+def _output(generated: Any, clip: Clip, report: Any, summary: str) -> io.NodeOutput:
+    """The clip as VIDEO: what came in where nothing changed and it is one, else a lossless file."""
+    from ..media.patched import PatchedClip
+    from ..media.writer import LosslessWriter, container_for
+
+    changed = isinstance(clip, PatchedClip) and clip.patches
+    if not changed and hasattr(generated, "get_stream_source"):
+        return io.NodeOutput(generated, report, report["passed"], summary, ui=ui.PreviewText(summary))
+    file = host.new_temporary_file("physics_repaired", container_for(clip.audio_file()))
+    audio, span = clip.audio_file(), clip.span()
+    with LosslessWriter(file, clip.width, clip.height, clip.rate, clip.time_base, audio, span) as video:
+        for frame in host.progress(clip, clip.expected_count(), "writing"):
+            video.write(frame.image, frame.time)
+    return io.NodeOutput(
+        InputImpl.VideoFromFile(str(file)), report, report["passed"], summary, ui=ui.PreviewText(summary)
+    )
