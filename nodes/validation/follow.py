@@ -73,31 +73,7 @@ def follow(
         NothingToFollow: the source never shows the main object, or only after the generated clip's end.
         KeyError: the source has no such object.
     """
-    columns = [source.index(label) for label in labels]
-    areas = source.areas()[:, columns]
-    size, last = (clip.height, clip.width), len(areas)
-    edges = [0, *(cut for cut in cuts if 0 < cut < last), None]
-    shown: list[Shown] = []
-    late: list[int] = []
-    for start, stop in zip(edges, edges[1:], strict=False):
-        assert start is not None
-        inside = prompt_frame(areas[start:stop, 0])
-        if inside is None:
-            continue
-        frame = start + inside
-        if frame > 0 and frame >= clip.count():
-            late.append(frame)
-            continue
-        masks = {label: refit(source.mask(frame, label), size) for label in sorted(labels, key=source.index)}
-        masks = {label: mask for label, mask in masks.items() if mask.any()}
-        if labels[0] in masks:
-            shown.append(Shown(start, stop, frame, masks))
-    if not shown:
-        if not (areas[:, 0] > 0).any():
-            raise NothingToFollow(f"the source track shows no {labels[0]!r} on any frame")
-        if late:
-            raise NothingToFollow(f"{labels[0]!r} shows up on frame {late[0]}, after the end of the generated clip")
-        raise NothingToFollow(f"{labels[0]!r} is smaller than a pixel at {clip.width}x{clip.height}")
+    shown = shown_in_shots(clip, source, labels, cuts)
     warnings = [
         f"{labels[0]!r} is not fully there on frame {each.start}: it was tracked both ways from frame {each.frame}"
         for each in shown
@@ -113,11 +89,37 @@ def follow(
     return Followed(track_shots(clip, shown, track), shown, warnings)
 
 
+def shown_in_shots(clip: Clip, source: Track, labels: Sequence[str], cuts: Sequence[int]) -> list[Shown]:
+    """What a tracker is shown of every shot in which the main object, the first of `labels`, is; see `follow`."""
+    labels_in_order = sorted(labels, key=source.index)
+    areas, size = source.areas()[:, source.index(labels[0])], (clip.height, clip.width)
+    inner = [cut for cut in cuts if 0 < cut < len(areas)]
+    shown, too_late = [], None
+    for start, stop in zip([0, *inner], [*inner, None], strict=True):
+        inside = prompt_frame(areas[start:stop])
+        if inside is None:
+            continue
+        frame = start + inside
+        if frame > 0 and frame >= clip.count():
+            too_late = too_late or frame
+            continue
+        masks = {label: refit(source.mask(frame, label), size) for label in labels_in_order}
+        masks = {label: mask for label, mask in masks.items() if mask.any()}
+        if labels[0] in masks:
+            shown.append(Shown(start, stop, frame, masks))
+    if shown:
+        return shown
+    if not (areas > 0).any():
+        raise NothingToFollow(f"the source track shows no {labels[0]!r} on any frame")
+    if too_late is not None:
+        raise NothingToFollow(f"{labels[0]!r} shows up on frame {too_late}, after the end of the generated clip")
+    raise NothingToFollow(f"{labels[0]!r} is smaller than a pixel at {clip.width}x{clip.height}")
+
+
 def track_shots(clip: Clip, shown: Sequence[Shown], track: TrackFunction) -> Track:
     """Track every shot of a clip from what is shown of it; outside of them the masks are empty."""
-    [first, *more] = shown
-    if not more and first.start == 0 and first.stop is None:
-        return track(clip, first.masks, first.frame)
+    if (shown[0].start, shown[0].stop) == (0, None):
+        return track(clip, shown[0].masks, shown[0].frame)
     total = clip.count()
     parts = [
         (each, track(TrimmedClip(clip, each.start, each.stop), each.masks, each.frame - each.start))
