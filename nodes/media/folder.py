@@ -159,6 +159,16 @@ def read_physics(folder: str | Path) -> Physics:
     return Physics(folder, metadata, track, poses)
 
 
+def files_of(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """The files that lie beside the metadata, as "folder/name": whoever copies a physics folder needs them all."""
+    frames = range(metadata["source"]["frame_count"])
+    pose = metadata.get("pose")
+    folders = [(FRAMES, "jpg"), *((item["masks"], "png") for item in metadata["objects"])]
+    folders += [(pose["images"], "png"), (pose["json"], "json")] if pose else []
+    for name, kind in folders:
+        yield from (f"{name}/{t:05d}.{kind}" for t in frames)
+
+
 def describe(
     clip: Clip, track: Track, pairing: Mapping[str, Any] | None, relations: Mapping[str, Any] | None
 ) -> dict[str, Any]:

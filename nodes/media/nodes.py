@@ -11,6 +11,9 @@ from .. import host
 
 MARKER = "tracking_metadata.json"
 
+# Under this name Save Physics lists what it wrote; the editor ignores it, a client fetches the folder by it.
+LISTED = "physics_folder"
+
 ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 Pairing = io.Custom("PHYSICS_PAIRING")
 Relations = io.Custom("PHYSICS_RELATIONS")
@@ -202,7 +205,9 @@ class SavePhysics(io.ComfyNode):
             poses = from_pose_keypoints(pose, tracked, person_of(tracked), threshold=0.0)
         folder = host.new_output_folder(filename_prefix)
         write_physics(folder, open_clip(clip, rate=tracked.rate), tracked, pairing, relations, poses)
-        return io.NodeOutput(str(folder))
+        name, subfolder = host.in_output(folder / MARKER)
+        listed = [{"filename": name, "subfolder": subfolder, "type": "output"}]
+        return io.NodeOutput(str(folder), ui={LISTED: listed})
 
 
 class LoadPhysics(io.ComfyNode):

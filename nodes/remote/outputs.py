@@ -12,6 +12,8 @@ from .workflow import Workflow
 
 # Under this name Validate Physics lists its report; the document has the verdict.
 REPORT = "physics_report"
+# Under this one Save Physics lists the metadata of its folder; the other files lie beside it.
+FOLDER = "physics_folder"
 
 TRACEBACK_LINES = 12
 

@@ -13,11 +13,13 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ..media.folder import new_folder
 from ..media.writer import replacing
 from . import jobs
 from .errors import RemoteError, ServerDown
+from .folder import fetch_folder
 from .jobs import OnStep, Submission
-from .outputs import REPORT, RemoteFile, Said, free_name, raise_failure, read_outputs
+from .outputs import FOLDER, REPORT, RemoteFile, Said, free_name, raise_failure, read_outputs
 from .steps import DONE, NOTE, RUNNING, Step, Watch
 from .transport import HttpError, Transport
 from .workflow import Workflow
@@ -187,7 +189,8 @@ class Job:
     def download(
         self, folder: str | Path, on_step: OnStep = lambda step: None, patience_s: float = jobs.PATIENCE_S
     ) -> list[Downloaded]:
-        """Fetch `files` into a folder. Each appears when it is whole; nothing is overwritten: names are counted on.
+        """Fetch `files` into a folder. Each appears when it is whole; nothing is overwritten: names are counted on. Of
+        Save Physics it is the whole physics folder.
 
         What was deleted on the server meanwhile is in `lost`.
 
@@ -223,21 +226,38 @@ class Job:
         return found[0] if found else None
 
     def _fetch(self, file: RemoteFile, folder: Path, on_step: OnStep, patience_s: float) -> Downloaded | None:
-        path = free_name(folder, file.filename)
-        title = f"fetching {path.name}"
-
-        def told(so_far: int, size: int) -> object:
-            return on_step(Step(RUNNING, title, "", so_far, size))
-
+        fetch = self._fetch_folder if file.kind == FOLDER else self._fetch_file
         try:
-            with replacing(path) as beside:
-                work = partial(self._server._transport.download, file.query, beside, told)
-                self._server._insist(work, on_step, patience_s)
+            path = fetch(file, folder, on_step, patience_s)
         except HttpError as error:
             if error.status != 404:
                 raise
             self.lost.append(file)
             return None
-        size = path.stat().st_size
-        on_step(Step(DONE, title, "", size, size))
+        parts = path.rglob("*") if path.is_dir() else [path]
+        size = sum(part.stat().st_size for part in parts if part.is_file())
         return Downloaded(file.title, file.node_id, file.kind, path, size)
+
+    def _fetch_file(self, file: RemoteFile, folder: Path, on_step: OnStep, patience_s: float) -> Path:
+        path, transport = free_name(folder, file.filename), self._server._transport
+        title = f"fetching {path.name}"
+
+        def told(so_far: int, size: int) -> object:
+            return on_step(Step(RUNNING, title, "", so_far, size))
+
+        with replacing(path) as beside:
+            self._server._insist(lambda: transport.download(file.query, beside, told), on_step, patience_s)
+        on_step(Step(DONE, title))
+        return path
+
+    def _fetch_folder(self, file: RemoteFile, folder: Path, on_step: OnStep, patience_s: float) -> Path:
+        path, transport = free_name(folder, file.subfolder), self._server._transport
+        title = f"fetching the folder {path.name}"
+
+        def told(files: int, of: int) -> object:
+            return on_step(Step(RUNNING, title, file.node_id, files, of))
+
+        with new_folder(path) as beside:
+            self._server._insist(lambda: fetch_folder(transport, file, beside, told), on_step, patience_s)
+        on_step(Step(DONE, title, file.node_id))
+        return path

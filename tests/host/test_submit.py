@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from comfyui import PACK, Server, find_comfyui
 from graphs import Graph, drawn_boxes, load, node, text, track, validate, write_clip
+from physics_preserver.nodes.media.folder import read_physics
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
 
@@ -116,6 +118,7 @@ def judging(scene: Scene) -> Graph:
         "5": validate("3", "4"),
         "6": text("5", 5),
         "7": titled(save, "Keep it"),
+        "8": node("PP_SavePhysics", clip=["1", 0], track=["3", 0], filename_prefix="physics/sub/clip"),
     }
 
 
@@ -134,6 +137,9 @@ def test_a_run_gives_its_files_and_the_verdict(
     assert len(made) == 1 and made[0].read_bytes() == Path(kept["path"]).read_bytes()
     on_server = server.input / data["uploaded"][str(clips / "source.mp4")]
     assert on_server.read_bytes() == (clips / "source.mp4").read_bytes()
+    folder = next(Path(file["path"]) for file in data["files"] if file["title"] == "PP_SavePhysics")
+    there, here = (read_physics(place) for place in (server.output / "physics" / "sub" / folder.name, folder))
+    assert here.metadata == there.metadata and np.array_equal(here.track.packed, there.track.packed)
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         *(Path(file["path"]).name for file in data["files"]), "submission.json",
     }  # fmt: skip

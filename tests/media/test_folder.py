@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from clips import shades
 from physics_preserver.nodes.media.clip import ClipError
-from physics_preserver.nodes.media.folder import read_physics, write_json, write_physics
+from physics_preserver.nodes.media.folder import files_of, read_physics, write_json, write_physics
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.pose import Poses
 from physics_preserver.nodes.media.stills import read_image
@@ -50,6 +50,16 @@ def test_everything_comes_back(tmp_path, extraction):
     frames = list(physics.clip())
     assert [frame.time for frame in frames] == track.times
     assert np.abs(frames[3].image.astype(int) - clip.frame(3).image).max() <= 3  # JPEG
+
+
+def test_every_file_beside_the_metadata_is_known(tmp_path, extraction):
+    clip, track = extraction
+    keypoints = np.full((6, 133, 3), (np.nan, np.nan, 0), np.float32)
+    poses = Poses(keypoints, track.clip_size, track.rate, track.times, "person")
+    folder = write_physics(tmp_path / "out", clip, track, poses=poses).folder
+    metadata = json.loads((folder / "tracking_metadata.json").read_text())
+    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    assert {*files_of(metadata), "tracking_metadata.json"} == there and len(there) == 5 * 6 + 1
 
 
 def test_metadata_says_where_it_came_from(tmp_path, extraction):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,43 @@ def test_it_works_where_an_event_loop_runs_already_as_in_a_notebook(workflow):
 
     with FakeComfyUI() as fake:
         assert asyncio.run(cell(fake.address)) == 1
+
+
+def physics(masks: str = "mask_board") -> tuple[dict[str, bytes], dict[str, Any]]:
+    """A server's physics folder of three frames, and the history of the job that made it."""
+    metadata = {"source": {"frame_count": 3}, "objects": [{"masks": masks}], "pose": None}
+    names = [
+        f"{folder}/{t:05d}.{kind}" for folder, kind in (("frames_original", "jpg"), (masks, "png")) for t in range(3)
+    ]
+    files = {f"physics/clip_1/{name}": name.encode() * 1000 for name in names}
+    files["physics/clip_1/tracking_metadata.json"] = json.dumps(metadata).encode()
+    place = {"filename": "tracking_metadata.json", "subfolder": "physics/clip_1", "type": "output"}
+    return files, {"outputs": {"2": {"physics_folder": [place]}}}
+
+
+def test_a_physics_folder_is_fetched_whole_also_where_it_breaks_off(workflow, tmp_path):
+    files, outcome = physics()
+    with FakeComfyUI(outputs=files, outcome=outcome, drops=5) as fake:
+        run(fake, workflow, tmp_path / "out")
+    there = tmp_path / "out" / "clip_1"
+    found = {f"physics/clip_1/{file.relative_to(there).as_posix()}": file.read_bytes()
+             for file in there.rglob("*") if file.is_file()}  # fmt: skip
+    assert found == files and [file.name for file in (tmp_path / "out").iterdir()] == ["clip_1"]
+
+
+def test_a_physics_folder_that_lacks_a_file_is_lost_and_leaves_nothing(workflow, tmp_path):
+    files, outcome = physics()
+    del files["physics/clip_1/mask_board/00001.png"]
+    with FakeComfyUI(outputs=files, outcome=outcome) as fake, Server(fake.address) as server:
+        job = server.submit(workflow)
+        job.wait()
+        assert job.download(tmp_path / "out") == [] and len(job.lost) == 1
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("masks", ["..", "../..", "/tmp", "a/b", "a\\b", "C:"])
+def test_a_physics_folder_does_not_lead_out_of_its_place(workflow, tmp_path, masks):
+    files, outcome = physics(masks)
+    with FakeComfyUI(outputs=files, outcome=outcome) as fake, pytest.raises(ValueError, match="no file of its folder"):
+        run(fake, workflow, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
