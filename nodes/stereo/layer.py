@@ -10,7 +10,7 @@ import numpy as np
 from ..extraction.flow import grid, sample
 
 # How far sure disparities reach, px: near ones first, farther ones only where there are none.
-REACHES = (2.0, 6.0, 18.0, 54.0)
+REACHES = (1.0, 6.0, 18.0, 54.0)
 # How much less each farther reach counts, and the object's mean where nothing is near.
 FADE = 0.02
 # Disparities at the outline itself are often the other side's: so many px are left out.

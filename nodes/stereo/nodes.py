@@ -108,6 +108,15 @@ class StereoConsistency(io.ComfyNode):
                     advanced=True,
                     tooltip="Metres to the nearest thing in the picture; nearer disparities count as impossible.",
                 ),
+                io.Float.Input(
+                    "infinity",
+                    default=0.0,
+                    min=-30.0,
+                    max=0.0,
+                    step=0.1,
+                    advanced=True,
+                    tooltip="Degrees of disparity of what is infinitely far: below 0 in flat films that converge.",
+                ),
             ],
             outputs=[
                 io.String.Output("report", tooltip="Every measure of every object and frame, as JSON."),
@@ -133,6 +142,7 @@ class StereoConsistency(io.ComfyNode):
         working: int,
         baseline: float,
         nearest: float,
+        infinity: float,
         second: Any = None,
         matte: Any = None,
     ) -> io.NodeOutput:
@@ -152,7 +162,7 @@ class StereoConsistency(io.ComfyNode):
         eyes = StereoClip(open_clip(clip, rate=rate), way, other)
         mattes = None if matte is None else StereoClip(open_clip(matte, rate=rate), way)
         lens = open_projection(projection, eyes.eye_size, degrees, float(way.pixel_aspect))
-        rig = Rig(lens, eyes.eye_size, working, baseline, nearest)
+        rig = Rig(lens, eyes.eye_size, working, baseline, nearest, infinity)
         report = check_clip(eyes, rig, *tracks, threshold, mattes)
         passed = not report["frames_below"] and not report["frames_with_unequal_counts"]
         return io.NodeOutput(json.dumps(report), passed, report["s_iou"] or 0.0, summary(report))

@@ -13,7 +13,7 @@ from vr_scene import Person, StereoScene
 
 CHOICES = {
     **{"layout": "side by side", "squeezed": False, "right_first": False, "projection": "half-equirectangular"},
-    **{"degrees": 180.0, "threshold": 0.8, "working": 256, "baseline": 0.064, "nearest": 0.4},
+    **{"degrees": 180.0, "threshold": 0.8, "working": 256, "baseline": 0.064, "nearest": 0.4, "infinity": 0.0},
 }
 
 
