@@ -112,10 +112,9 @@ def window_control(
         places[0] = 0
     plan = replace(footage.plan, frames=(*places, *[None] * window.padding))
     shape = (plan.length, plan.height, plan.width)
-    # Beside control and masks, the node that encodes them holds two more copies of the control, and then the decoded.
-    require_memory(
-        int(np.prod(shape)) * 4 * (3 + 1 + 2 * 3), f"a window of {plan.length} frames of {plan.width}x{plan.height}"
-    )
+    # Control and masks, and four more of the control's size in WanVaceToVideo while it encodes.
+    needed = int(np.prod(shape)) * 4 * (3 + 1 + 4 * 3)
+    require_memory(needed, f"a window of {plan.length} frames of {plan.width}x{plan.height}")
     images, masks = np.empty((*shape, 3), np.float32), np.empty(shape, np.float32)
     guide = None if footage.guide is None else TrimmedClip(footage.guide, first, stop)
     frames = control_frames(TrimmedClip(footage.clip, first, stop), track, plan, choices, guide)
