@@ -190,15 +190,15 @@ def _output(generated: Any, clip: Clip, report: Any, summary: str) -> io.NodeOut
     """The clip as VIDEO: what came in where nothing changed and it is one, else a lossless file."""
     from ..media.patched import PatchedClip
     from ..media.writer import LosslessWriter, container_for
+    from ..validation.report import VERDICT, verdict_of
 
+    told = {**ui.PreviewText(summary).as_dict(), VERDICT: [verdict_of(report)]}
     changed = isinstance(clip, PatchedClip) and clip.patches
     if not changed and hasattr(generated, "get_stream_source"):
-        return io.NodeOutput(generated, report, report["passed"], summary, ui=ui.PreviewText(summary))
+        return io.NodeOutput(generated, report, report["passed"], summary, ui=told)
     file = host.new_temporary_file("physics_repaired", container_for(clip.audio_file()))
     audio, span = clip.audio_file(), clip.span()
     with LosslessWriter(file, clip.width, clip.height, clip.rate, clip.time_base, audio, span) as video:
         for frame in host.progress(clip, clip.expected_count(), "writing"):
             video.write(frame.image, frame.time)
-    return io.NodeOutput(
-        InputImpl.VideoFromFile(str(file)), report, report["passed"], summary, ui=ui.PreviewText(summary)
-    )
+    return io.NodeOutput(InputImpl.VideoFromFile(str(file)), report, report["passed"], summary, ui=told)

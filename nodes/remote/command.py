@@ -99,7 +99,7 @@ def submit(options: argparse.Namespace) -> tuple[dict[str, Any], str, int]:
         try:
             show(Step(NOTE, text=f"queued as {job.id}"))
             job.wait(show, options.patience)
-            failure, verdict = None, job.verdict(show, options.patience)
+            failure, verdict = None, job.verdict()
         except KeyboardInterrupt:
             show.close()
             print(job.cancel(), file=sys.stderr)
@@ -181,7 +181,9 @@ def _in_words(data: dict[str, Any], record: Path) -> str:
 
 
 def _code(verdict: dict[str, Any] | None) -> int:
-    return 0 if verdict is None else {"passed": 0, "failed": 1}.get(verdict["verdict"], 2)
+    from ..validation.findings import FAILED, PASSED
+
+    return 0 if verdict is None else {PASSED: 0, FAILED: 1}.get(verdict["verdict"], 2)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..validation.findings import FAILED, PASSED
+from ..validation.report import VERDICT
 from .errors import JobStopped, NodeFailed
-from .workflow import Workflow
+from .workflow import Graph, Workflow
 
-# Under this name Validate Physics lists its report; the document has the verdict.
-REPORT = "physics_report"
-# Under this one Save Physics lists the metadata of its folder; the other files lie beside it.
+# Under this name Save Physics lists the metadata of its folder; the other files lie beside it.
 FOLDER = "physics_folder"
 
 TRACEBACK_LINES = 12
@@ -88,6 +88,30 @@ def raise_failure(entry: Mapping[str, Any], workflow: Workflow, held: list[tuple
     if held:
         words = "; ".join(f"{title}: {message}" for title, message in held)
         raise JobStopped(f"stopped before {words}", held=[{"title": title, "message": text} for title, text in held])
+
+
+def final_verdict(said: Sequence[Said], graph: Graph) -> dict[str, Any] | None:
+    """The verdict of the node that judged last, with its title; the worst where several did, None where none did.
+
+    A node that is judged again by one that it leads to, as Repair Physics does with its input, doesn't count.
+    """
+    judged = {one.node_id: one for one in said if one.kind == VERDICT}
+    earlier = {node_id for last in judged for node_id in _before(last, graph)}
+    found = [{"title": one.title, **one.values[0]} for node_id, one in judged.items() if node_id not in earlier]
+    order = {FAILED: 0, PASSED: 2}
+    return min(found, key=lambda one: order.get(one["verdict"], 1), default=None)
+
+
+def _before(node_id: str, graph: Graph) -> set[str]:
+    """The nodes that lead to one."""
+    found: set[str] = set()
+    left = [node_id]
+    while left:
+        inputs = graph[left.pop()]["inputs"].values()
+        new = {str(value[0]) for value in inputs if isinstance(value, list)} - found
+        found |= new
+        left += new
+    return found
 
 
 def refusal(answer: Mapping[str, Any], workflow: Workflow, advice: Mapping[str, str]) -> list[str]:

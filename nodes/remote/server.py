@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -19,7 +18,7 @@ from . import jobs
 from .errors import RemoteError, ServerDown
 from .folder import fetch_folder
 from .jobs import OnStep, Submission
-from .outputs import FOLDER, REPORT, RemoteFile, Said, free_name, raise_failure, read_outputs
+from .outputs import FOLDER, RemoteFile, Said, final_verdict, free_name, raise_failure, read_outputs
 from .steps import DONE, NOTE, RUNNING, Step, Watch
 from .transport import HttpError, Transport
 from .workflow import Workflow
@@ -204,26 +203,10 @@ class Job:
         fetched = (self._fetch(file, folder, on_step, patience_s) for file in self.files)
         return [file for file in fetched if file]
 
-    def verdict(
-        self, on_step: OnStep = lambda step: None, patience_s: float = jobs.PATIENCE_S
-    ) -> dict[str, Any] | None:
-        """What the workflow's Validate Physics found: {"verdict": "passed" | "failed" | "not judged", "summary", ...};
-        the worst where there are several, None where there is none.
-
-        Raises:
-            RemoteError: the report is no longer on the server.
-        """
-        found = []
-        for file in self.files:
-            if file.kind == REPORT:
-                transport = self._server._transport
-                document = self._server._insist(partial(transport.view_json, file.query), on_step, patience_s)
-                report = document["report"]
-                kept = {key: report.get(key) for key in ("verdict", "summary", "score", "label")}
-                found.append({"title": file.title, **kept})
-        order = ["failed", "not judged"]
-        found.sort(key=lambda one: order.index(one["verdict"]) if one["verdict"] in order else len(order))
-        return found[0] if found else None
+    def verdict(self) -> dict[str, Any] | None:
+        """How the workflow's last judge, such as Validate Physics or Repair Physics, found the clip: {"verdict":
+        "passed" | "failed" | "could not judge", "summary", "score", "label", "title"}; None where there is none."""
+        return final_verdict(self.said, self._submission.graph)
 
     def _fetch(self, file: RemoteFile, folder: Path, on_step: OnStep, patience_s: float) -> Downloaded | None:
         fetch = self._fetch_folder if file.kind == FOLDER else self._fetch_file

@@ -104,11 +104,6 @@ class Transport:
                 return None
             raise
 
-    async def view_json(self, query: dict[str, str]) -> Any:
-        """The JSON in a file that /view gives."""
-        async with self._asked("GET", "/view", params=query) as answer:
-            return await self._json(answer, "/view")
-
     async def upload(self, file: Path, name: str, report: Report | None = None) -> str:
         """Put a file into the server's input folder under `name`; the name it was given there.
 

@@ -143,6 +143,7 @@ class ValidatePhysics(io.ComfyNode):
         from .chart import render_chart
         from .page import DOCUMENT, write_folder
         from .profile import load_profile, with_limits
+        from .report import VERDICT, verdict_of
         from .validate import validate
 
         rules = with_limits(load_profile(profile), limits)
@@ -169,7 +170,10 @@ class ValidatePhysics(io.ComfyNode):
             host.to_tensor(failing_masks(report)),
             report["summary"],
             to_socket(judged.found),
-            ui={VIEWER: [{"filename": DOCUMENT, "subfolder": folder.name, "type": "temp"}]},
+            ui={
+                VIEWER: [{"filename": DOCUMENT, "subfolder": folder.name, "type": "temp"}],
+                VERDICT: [verdict_of(report)],
+            },
         )
 
     @classmethod

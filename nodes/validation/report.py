@@ -17,12 +17,20 @@ SCHEMA_VERSION = 2
 
 UNDECIDED = "could not judge"
 
+# Under this name a node that judges a clip shows `verdict_of`; the editor ignores it, a client ends by it.
+VERDICT = "physics_verdict"
+
 # Frames named one by one in the report, as the seed's report had it; the ranges and all_scores have the rest.
 LISTED_FRAMES = 10
 
 
 class ReportError(ValueError):
     """A report that can't be read, said in one sentence."""
+
+
+def verdict_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What a script has to know of a report: verdict, summary, score, label."""
+    return {key: report[key] for key in ("verdict", "summary", "score", "label")}
 
 
 def build(

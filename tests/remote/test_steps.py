@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fake_comfyui import WORKFLOW
 from physics_preserver.nodes.remote import Step, Workflow
-from physics_preserver.nodes.remote.outputs import read_outputs
+from physics_preserver.nodes.remote.outputs import Said, final_verdict, read_outputs
 from physics_preserver.nodes.remote.steps import DONE, NOTE, RUNNING, WAITING, Watch
 from physics_preserver.nodes.remote.terminal import Terminal
 from physics_preserver.nodes.remote.transport import base_url
@@ -110,3 +110,20 @@ def test_an_address_is_host_and_port_or_a_url(address, url):
 def test_what_is_no_address_is_an_error(address):
     with pytest.raises(ValueError, match="HOST:PORT"):
         base_url(address)
+
+
+def judged(node_id: str, verdict: str) -> Said:
+    return Said(node_id, f"Judge {node_id}", "physics_verdict", [{"verdict": verdict, "summary": "", "score": 0.5}])
+
+
+def test_the_last_judge_has_the_verdict_and_of_several_the_worst_counts():
+    def node(**inputs: Any) -> dict[str, Any]:
+        return {"class_type": "X", "inputs": inputs}
+
+    graph = {"1": node(), "2": node(report=["1", 0]), "3": node(report=["2", 1], seed=5), "4": node()}
+    assert final_verdict([], graph) is None
+    repaired = final_verdict([judged("1", "failed"), judged("3", "passed")], graph)
+    assert repaired and (repaired["title"], repaired["verdict"]) == ("Judge 3", "passed")
+    for other, worst in (("failed", "failed"), ("could not judge", "could not judge"), ("passed", "passed")):
+        both = final_verdict([judged("1", "failed"), judged("3", "passed"), judged("4", other)], graph)
+        assert both and both["verdict"] == worst
