@@ -21,6 +21,8 @@ IN_FRONT = 1.5
 MARGIN = 4
 # Between two things at different distances disparity is neither's for so many px on each side.
 GAP = 2
+# So far around an object, px, what is behind it often gets its disparity.
+SPILL = 4
 # Where an object meets what is in front of it, disparity is unsure for so many px: they are the nearer thing's.
 BETWEEN = 6
 # What is in front of an object is looked for so far around it, px: nothing moves farther between the eyes.
@@ -140,7 +142,8 @@ class _Scene:
         """
         nearer = self._disparity.left[..., 0] > self._of(n).left[..., 0] + IN_FRONT
         front = nearer & self._disparity.left_valid & (self._owner < 0)
-        front, thing = _without_specks(front), self._owner == n
+        thing = self._owner == n
+        front = _without_specks(front & ~_grown((self._owner >= 0) & ~thing, SPILL))
         between = _grown(front, BETWEEN) & _grown(thing, BETWEEN) & ~self._disparity.left_valid
         front = (front & _grown(thing, AROUND) | between) & (self._owner < 0)
         layer = object_disparity(front.astype(np.float32), self._disparity.left, self._disparity.left_valid)
