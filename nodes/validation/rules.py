@@ -15,9 +15,9 @@ from .shape import edge_jaccard, outline_likeness
 
 # Frames of a contact change by which source and clip may differ: the edge of a mask decides on which it falls.
 EDGE_OF_CONTACT = 1
-# Frames from which something else in an object's place is another object, and not the object missing for a moment; and
-# from which something that goes the object's way, for such a share of it, is.
-ANOTHER, ANOTHER_THAT_TRAVELS, TRAVELS = 12, 4, 0.4
+# Frames from which something else in an object's place is another object, and not the object missing for a moment; it
+# goes at least this share of the object's way.
+ANOTHER, TRAVELS = 12, 0.4
 # Masks that overlap by so much show the same outline at the same place: other edges inside it are a restyle. Where one
 # is smaller, it is a part of the same thing when so much of it lies in the larger, which is the same for equal areas.
 RESTYLED, PART = 0.6, 0.75
@@ -78,11 +78,9 @@ def _instead(subject: Subject, limit: float) -> np.ndarray:
     misses = (subject.gone & pair.found.visible) | other
     enough = np.zeros(len(subject), bool)
     for start, stop in ranges(misses | subject.gone, bridge=3):
-        travels = _travels(subject, start, stop)
-        if travels is None:
-            enough[start:stop] = stop - start >= ANOTHER and misses[start:stop].mean() >= 0.4
-        else:
-            enough[start:stop] = stop - start >= ANOTHER_THAT_TRAVELS and travels >= TRAVELS
+        if stop - start >= ANOTHER:
+            travels = _travels(subject, start, stop)
+            enough[start:stop] = misses[start:stop].mean() >= 0.4 if travels is None else travels >= TRAVELS
     return enough & subject.shown & (~subject.unsure | subject.gone)
 
 
@@ -106,7 +104,7 @@ def _swapped(subject: Subject, keys: Mapping[str, float], size: tuple[int, int])
     floor = subject.floor([outline_likeness(copy.expected, copy.found) for copy in subject.floors], "higher")
     judged = subject.shown & (misses | (~subject.unsure & np.isfinite(alike)))
     words = "another object is in its place: its outline or its picture isn't the source's"
-    every = {"limit": keys["limit"], "share": 1.0, "run": ANOTHER_THAT_TRAVELS - 1}
+    every = {"limit": keys["limit"], "share": 1.0, "run": 0}  # they are many in a row already
     return [frame_rule("swapped", subject, every, misses, judged, alike, floor, "", True, words)]
 
 
