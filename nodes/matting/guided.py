@@ -11,15 +11,18 @@ import numpy as np
 
 from .trimap import INSIDE, OUTSIDE, UNKNOWN, band_box
 
-# Half the side, px, of the windows in which the colours of both sides are gathered.
-RADIUS = 10
+# Half the side, px, of the windows in which the colours of both sides are gathered; the wide ones where the narrow ones
+# don't reach both, as on the tips of hair.
+RADIUS, WIDE = 8, 40
+# The second pass knows the fine parts that the first one found.
+PASSES = 2
 # Regularisation, in squared colours of 0..1: noise of 3 % (8 grey levels), which compressed footage has.
 EPSILON = 1e-3
 # Distance between the colours of the two sides, in standard deviations along the line between them: up to the first
 # colour isn't believed and the mask stays, from the second on it is believed fully.
-DOUBTED, BELIEVED = 1.5, 3.5
+DOUBTED, BELIEVED = 2.0, 4.0
 # What a pixel at the mask's outline weighs, where one that is surely on its side weighs 1.
-LEAST_WEIGHT = 0.02
+LEAST_WEIGHT = 0.1
 # Below this share of a window (in weights) a side is not there.
 PRESENT = 1e-3
 
@@ -46,7 +49,7 @@ def guided_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None
     size the smaller one hardly counts, and what the mask has wrong counts in full.
     """
     alpha = (trimap == INSIDE).astype(np.float32)
-    box = band_box(trimap, 2 * RADIUS + 1)
+    box = band_box(trimap, 2 * WIDE + 1)
     if box is None:
         return alpha
     part = np.s_[box[1] : box[3], box[0] : box[2]]
@@ -54,17 +57,22 @@ def guided_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None
     unknown = known == UNKNOWN
     mask = halved(known) if prior is None else prior[part].astype(np.float32)
     mask = np.where(unknown, mask, known == INSIDE).astype(np.float32)
-    weight = certainty(mask > 0.5, unknown)
     planes = cv2.split(image[part].astype(np.float32) / 255)
-    line = _line_between(_gather(planes, weight * mask), _gather(planes, weight * (1 - mask)))
-    total = _mean(line.trust)
-    filtered = _mean(line.offset * line.trust)
-    for plane, slope in zip(planes, line.slope, strict=True):
-        filtered += _mean(slope * line.trust) * plane
-    filtered = np.clip(filtered / np.maximum(total, 1e-6), 0, 1)
-    blended = mask + np.clip(total, 0, 1) * (filtered - mask)
-    view[unknown] = blended[unknown]
+    for _ in range(PASSES):
+        mask = np.where(unknown, _pass(planes, mask, unknown), mask)
+    view[unknown] = mask[unknown]
     return alpha
+
+
+def _pass(planes: Sequence[Any], mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """float32 [h, w]: the mask, float32 [h, w] in 0..1, moved to what colour says as far as that is to be trusted."""
+    weight = certainty(mask > 0.5, unknown)
+    narrow = _fit(planes, mask, weight, RADIUS)
+    found = mask + narrow.trust * (narrow.alpha - mask)
+    if (narrow.absent[unknown] > 0).any():
+        wide = _fit(planes, mask, weight, WIDE)
+        found += narrow.absent * wide.trust * (wide.alpha - mask)
+    return np.clip(found, 0, 1)
 
 
 def certainty(mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
@@ -97,25 +105,40 @@ class _Side:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """alpha = slope . colour + offset in the window around each pixel, and how far it is to be trusted, 0..1."""
+class _Fit:
+    """What windows of one size say of each pixel, float32 [h, w] each, 0..1: alpha, how far it is to be trusted, and
+    the share of the windows around it that lack one of the sides."""
 
-    slope: list[np.ndarray]
-    offset: np.ndarray
+    alpha: np.ndarray
     trust: np.ndarray
+    absent: np.ndarray
 
 
-def _gather(planes: Sequence[Any], weight: np.ndarray) -> _Side:
-    share = _mean(weight)
+def _fit(planes: Sequence[Any], mask: np.ndarray, weight: np.ndarray, radius: int) -> _Fit:
+    inside, outside = (_gather(planes, weight * side, radius) for side in (mask, 1 - mask))
+    present = (inside.share >= PRESENT) & (outside.share >= PRESENT)
+    slopes, offset, distance = _line_between(inside, outside)
+    trust = np.where(present, np.clip((distance - DOUBTED) / (BELIEVED - DOUBTED), 0, 1), 0).astype(np.float32)
+    total = _mean(trust, radius)
+    alpha = _mean(offset * trust, radius)
+    for plane, slope in zip(planes, slopes, strict=True):
+        alpha += _mean(slope * trust, radius) * plane
+    alpha = np.clip(alpha / np.maximum(total, 1e-6), 0, 1)
+    return _Fit(alpha, np.clip(total, 0, 1), _mean((~present).astype(np.float32), radius))
+
+
+def _gather(planes: Sequence[Any], weight: np.ndarray, radius: int) -> _Side:
+    share = _mean(weight, radius)
     scale = 1 / np.maximum(share, 1e-6)
     weighted = [plane * weight for plane in planes]
-    mean = [_mean(plane) * scale for plane in weighted]
+    mean = [_mean(plane, radius) * scale for plane in weighted]
     pairs = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-    covariance = [_mean(weighted[i] * planes[j]) * scale - mean[i] * mean[j] for i, j in pairs]
+    covariance = [_mean(weighted[i] * planes[j], radius) * scale - mean[i] * mean[j] for i, j in pairs]
     return _Side(share, mean, covariance)
 
 
-def _line_between(inside: _Side, outside: _Side) -> _Line:
+def _line_between(inside: _Side, outside: _Side) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """(slope, offset) of alpha = slope . colour + offset, and the distance of the two sides in deviations along it."""
     rr, rg, rb, gg, gb, bb = ((a + b) / 2 for a, b in zip(inside.covariance, outside.covariance, strict=True))
     rr, gg, bb = (np.maximum(plane, 0) + EPSILON for plane in (rr, gg, bb))
     r, g, b = (a - b for a, b in zip(inside.mean, outside.mean, strict=True))
@@ -128,13 +151,12 @@ def _line_between(inside: _Side, outside: _Side) -> _Line:
     squared = np.maximum(across[0] * r + across[1] * g + across[2] * b, 1e-9)
     slope = [plane / squared for plane in across]
     offset = -(slope[0] * outside.mean[0] + slope[1] * outside.mean[1] + slope[2] * outside.mean[2])
-    trust = np.clip((np.sqrt(squared) - DOUBTED) / (BELIEVED - DOUBTED), 0, 1)
-    trust[(inside.share < PRESENT) | (outside.share < PRESENT)] = 0
-    return _Line(slope, offset, trust)
+    return slope, offset, np.sqrt(squared)
 
 
-def _mean(plane: np.ndarray) -> np.ndarray:
-    return cv2.blur(plane, (2 * RADIUS + 1, 2 * RADIUS + 1), borderType=cv2.BORDER_REFLECT)
+def _mean(plane: np.ndarray, radius: int) -> np.ndarray:
+    """float32 [h, w]: the mean over the window around each pixel, mirrored at the edges; as quick for wide ones."""
+    return cv2.blur(plane, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
 
 
 def _distance(of: np.ndarray) -> np.ndarray:

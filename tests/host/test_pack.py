@@ -28,14 +28,20 @@ NODES = {
     "PP_CompositeKeptPixels": ["VIDEO", "PHYSICS_CONTROL", "STRING"],
     "PP_StereoConsistency": ["STRING", "BOOLEAN", "FLOAT", "STRING"],
     "PP_RepairPhysics": ["VIDEO", "PHYSICS_REPORT", "BOOLEAN", "STRING"],
+    "PP_LoadMatteModel": ["PP_MATTE_MODEL"],
+    "PP_MakeTrimap": ["VIDEO", "MASK", "STRING"],
+    "PP_RefineMatte": ["VIDEO", "MASK", "STRING"],
+    "PP_MatteQuality": ["STRING", "STRING"],
     "PP_ValidatePhysics": ["PHYSICS_REPORT", "BOOLEAN", "FLOAT", "IMAGE", "MASK", "STRING", "SAM3_TRACK_DATA"],
     "PP_CompareClips": ["VIDEO"],
 }
 
 # They take no footage, or not from a user.
-WITHOUT_FRAMES = {"PP_LoadPhysics", "PP_LoadSAM2", "PP_ReskinWindow", "PP_ReskinJoin"}
+WITHOUT_FRAMES = {
+    *("PP_LoadPhysics", "PP_LoadSAM2", "PP_ReskinWindow", "PP_ReskinJoin", "PP_LoadMatteModel", "PP_MakeTrimap"),
+}
 
-OPTIONAL = ("cv2", "sam2", "ultralytics", "rtmlib", "onnxruntime", "matplotlib")
+OPTIONAL = ("cv2", "sam2", "ultralytics", "rtmlib", "onnxruntime", "matplotlib", "pymatting", "transformers")
 
 LOAD_WITHOUT = """
 import asyncio, importlib.util, sys
