@@ -133,7 +133,8 @@ def validate(options: Namespace) -> Result:
     crop, frames = control["crop"], control["frames"]
     model = load_sam2(find_sam2(options.sam2)) if options.sam2 else None
     footage, follow = physics.clip(), partial(track_masks, detector=detector, model=model)
-    judged = judge(physics.track, footage, generated, follow, options.label, profile, crop, frames)
+    said = control.get("warnings") or []  # none before version 2
+    judged = judge(physics.track, footage, generated, follow, options.label, profile, crop, frames, said=said)
     report = judged.report
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(options.out / "iou_report.json", report)

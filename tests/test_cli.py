@@ -13,7 +13,7 @@ from physics_preserver.nodes.cli import main
 from physics_preserver.nodes.media.folder import read_physics
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.scene import LABELS, Scene
-from physics_preserver.nodes.media.stills import write_image
+from physics_preserver.nodes.media.stills import read_image, write_image
 from physics_preserver.nodes.media.writer import VideoWriter
 
 WIDTH, HEIGHT = 640, 360
@@ -142,6 +142,38 @@ def test_condition_and_validate_follow(extracted, footage, tmp_path, capsys):
         "--control", tmp_path / "control",
     )  # fmt: skip
     assert code == 1, "a clip in which the objects are grey holes passed"
+
+
+def test_condition_with_choices_and_composite(extracted, footage, tmp_path, capsys):
+    reference = tmp_path / "board.png"
+    write_image(reference, np.full((30, 20, 3), (200, 40, 90), np.uint8))
+    code, out, err = run(
+        capsys, "condition", extracted, "--out", tmp_path / "control", "--repaint", "object", "--guide", "pose",
+        "--guide-video", footage / "clip.mp4", "--shape", "box", "--grow", 12, "--latent-aligned", "--lead-in", 4,
+        "--width", 320, "--references", reference, reference, "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    control = json.loads(out)
+    assert control["frames"] == [None] * 4 + list(range(9)) and control["labels"] == ["skateboard"]
+    chosen = {"repaint": "object", "guide": "pose", "shape": "box", "grow": 12, "latent_aligned": True, "lead_in": 4}
+    assert {key: control[key] for key in chosen} == chosen and control["files"]["reference"] == "reference.png"
+    size = (control["height"], control["width"])
+    assert read_image(tmp_path / "control" / "reference.png").shape[:2] == size
+    code, out, err = run(
+        capsys, "composite", extracted, tmp_path / "control" / "control.mp4", "--control", tmp_path / "control",
+        "--out", tmp_path / "composite.mp4", "--size", "source", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    assert json.loads(out)["control"]["frames"] == list(range(9))
+    made, source = open_clip(tmp_path / "composite.mp4"), read_physics(extracted).clip()
+    assert (made.count(), made.width, made.height) == (9, WIDTH, HEIGHT)
+    for frame, original in zip(made, islice(source, 9), strict=True):
+        assert (frame.image == original.image).all(axis=2).mean() > 0.7
+
+
+def test_condition_says_what_a_guide_lacks(extracted, tmp_path, capsys):
+    code, _, err = run(capsys, "condition", extracted, "--out", tmp_path / "control", "--guide", "depth")
+    assert code == 3 and "guide = depth needs a guide video" in err and not (tmp_path / "control").exists()
 
 
 def test_a_clip_of_another_length_fails_by_that_name(extracted, footage, tmp_path, capsys):

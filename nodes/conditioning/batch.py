@@ -8,19 +8,20 @@ from ..host import progress, require_memory
 from ..media.clip import Clip
 from ..media.track import Track
 from .choices import Choices
-from .latents import frames_of, latent_count, read_frame
+from .latents import frames_of, latent_count, left_out, read_frame
 from .plan import ControlPlan
 from .vace import control_frames, float_control
 
 
 def control_batch(
     clip: Clip, track: Track, plan: ControlPlan, choices: Choices, guide: Clip | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[float]]:
     """`control_frames` in arrays.
 
     Returns:
         float32 [length, height, width, 3] in 0..1, exactly 0.5 where nothing is known; float32 [length, height,
-        width], 1 = generate; and the same as VACE consumes it, which `latents` explains.
+        width], 1 = generate; the same as VACE consumes it, which `latents` explains; and what that leaves out of each
+        frame, a share of its mask.
 
     Raises:
         MemoryError: they don't fit into the memory that is free.
@@ -37,4 +38,5 @@ def control_batch(
     read = np.empty_like(masks)
     for latent in range(latent_count(plan.length)):
         read[frames_of(latent)] = masks[read_frame(latent, plan.length)]
-    return images, masks, read
+    missed = [left_out(masks[t] > 0, read[t] > 0) for t in range(plan.length)]
+    return images, masks, read, missed

@@ -160,11 +160,11 @@ class VACEControl(io.ComfyNode):
         guiding = None if guide_video is None else open_clip(guide_video, rate=tracked.rate)
         choices = Choices(repaint, guide, shape, grow, latent_aligned)
         plan = plan_control(tracked.clip_size, len(tracked), width or None, height or None, length, lead_in)
-        images, masks, consumed = control_batch(footage, tracked, plan, choices, guiding)
+        images, masks, consumed, missed = control_batch(footage, tracked, plan, choices, guiding)
         sheet = None
         if references is not None:
             sheet = reference_sheet(references, plan.width, plan.height)[None].astype(np.float32) / 255
-        about = describe(footage, tracked, plan, choices, guiding)
+        about = describe(footage, tracked, plan, choices, guiding, missed)
         return io.NodeOutput(
             host.to_tensor(images),
             host.to_tensor(masks),

@@ -7,7 +7,7 @@ where the model generates, mid grey in the control video where nothing is known 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import repeat, tee
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from ..media.track import Track
 from ..media.writer import VideoWriter
 from .choices import GUIDES_FROM_VIDEO, NOTHING, Choices, ConditioningError
 from .guides import guide_frames, guide_notes, require_guide, shown
-from .latents import aligned
+from .latents import aligned, consumed, left_out, what_is_missed
 from .masks import MaskOf, drawn_masks
 from .plan import ControlPlan
 
@@ -136,7 +136,7 @@ def write_control(
         FileExistsError: the folder has something in it.
         ConditioningError: as for `control_frames`.
     """
-    metadata = describe(clip, track, plan, choices, guide)
+    missed = []
     size = (plan.width, plan.height, clip.rate)
     with new_folder(folder) as partial:
         (partial / "masks").mkdir()
@@ -144,12 +144,17 @@ def write_control(
             VideoWriter(partial / "control.mp4", *size, crf=CONTROL_CRF) as video,
             VideoWriter(partial / "mask.mp4", *size, crf=CONTROL_CRF) as matte,
         ):
-            frames = control_frames(clip, track, plan, choices, guide)
-            for index, (control, mask) in enumerate(progress(frames, plan.length, "conditioning")):
+            frames, ahead = tee(
+                progress(control_frames(clip, track, plan, choices, guide), plan.length, "conditioning")
+            )
+            reads = consumed((mask for _, mask in ahead), plan.length)
+            for index, ((control, mask), read) in enumerate(zip(frames, reads, strict=True)):
+                missed.append(left_out(mask, read))
                 white = mask.view(np.uint8) * 255
                 video.write(control)
                 matte.write(np.repeat(white[..., None], 3, axis=2))
                 write_image(partial / "masks" / f"{index:05d}.png", white)
+        metadata = describe(clip, track, plan, choices, guide, missed)
         if sheet is not None:
             metadata["files"]["reference"] = REFERENCE
             write_image(partial / REFERENCE, sheet)
@@ -158,21 +163,40 @@ def write_control(
 
 
 def read_control(folder: str | Path) -> dict[str, Any]:
-    """vace.json of a folder that `write_control` wrote. Raises ConditioningError: there is none, or a newer one."""
+    """vace.json of a folder that `write_control` wrote. Version 1 lacks what has been added since.
+
+    Raises:
+        ConditioningError: there is none, or a newer one.
+    """
     file = Path(folder) / METADATA
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConditioningError(f"{folder} is no control folder: {error}") from error
-    if data.get("schema") != SCHEMA or data.get("schema_version", 0) > SCHEMA_VERSION:
-        raise ConditioningError(f"{file} is {data.get('schema')} version {data.get('schema_version')}, not {SCHEMA}")
+    schema, version = (data.get("schema"), data.get("schema_version")) if isinstance(data, dict) else (None, None)
+    if schema != SCHEMA:
+        raise ConditioningError(f"{file} is {schema}, not {SCHEMA}: give a folder that `condition` wrote")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ConditioningError(f"{file} is version {version}, this program reads up to {SCHEMA_VERSION}: update it")
     return data
 
 
 def describe(
-    clip: Clip, track: Track, plan: ControlPlan, choices: Choices, guide: Clip | None = None
+    clip: Clip,
+    track: Track,
+    plan: ControlPlan,
+    choices: Choices,
+    guide: Clip | None = None,
+    missed: Sequence[float] = (),
 ) -> dict[str, Any]:
-    """What vace.json holds, JSON-able; validation takes `crop` and `frames` from it."""
+    """What vace.json holds, JSON-able; validation takes `crop`, `frames` and `warnings` from it.
+
+    Args:
+        clip, track, plan, choices, guide: as for `control_frames`.
+        missed: for every frame what `latents.left_out` says of it; nothing says nothing.
+    """
+    # Aligned masks are wider than what was meant, and are consumed over all of that.
+    warnings = [] if choices.latent_aligned else what_is_missed(missed)
     grey = f"grey {GREY} of 255 in the file, 0.5 in the graph"
     return {
         "schema": SCHEMA,
@@ -195,7 +219,8 @@ def describe(
         "mask": "white (1) = generate, black (0) = keep",
         "unknown": grey if choices.guide == NOTHING else f"nowhere: {choices.guide} stands in the mask",
         "files": {"control": "control.mp4", "mask": "mask.mp4", "masks": "masks"},
-        "notes": [*plan.notes, *guide_notes(choices, guide)],
+        "warnings": warnings,
+        "notes": [*plan.notes, *guide_notes(choices, guide), *warnings],
     }
 
 

@@ -158,7 +158,8 @@ class ValidatePhysics(io.ComfyNode):
             )
         own, other = poses_of(source_pose, original), poses_of(generated_pose, None)
         poses = None if own is None or other is None else (own, other)
-        judged = validate(original, footage, made, follow, label.strip() or None, rules, crop, frames, poses)
+        said = [] if control is None else control.get("warnings", [])  # none before version 2
+        judged = validate(original, footage, made, follow, label.strip() or None, rules, crop, frames, poses, said)
         report = judged.report
         folder = host.new_temporary_file("physics_report", "")
         write_folder(folder, judged, PlacedClip(footage, (made.height, made.width), crop, frames), made)

@@ -53,6 +53,7 @@ def validate(
     crop: Crop | None = None,
     frames: Sequence[int | None] | None = None,
     poses: tuple[Poses, Poses] | None = None,
+    said: Sequence[str] = (),
 ) -> Judgement:
     """Judge whether an object moves in a generated clip as it does in the source.
 
@@ -71,6 +72,7 @@ def validate(
         crop: x1, y1, x2, y2 px of the source that the generated clip shows, as vace.json has it; None for all.
         frames: for each frame of the generated clip the source frame it shows, None for padding; None for all in order.
         poses: the person's keypoints in the source and in the generated clip.
+        said: warnings of the conditioning, as vace.json has them; they go into the report before all others.
 
     Returns:
         A Judgement. Different lengths are a fault in it, not an error.
@@ -97,7 +99,7 @@ def validate(
     labels = [label, *(other for other in source.labels if other != label)]
     original = _about(source.source or footage.name, len(source), source.clip_size, source.rate)
     person = person_label(labels)
-    warnings = _rate_warnings(source, generated)
+    warnings = [*said, *_rate_warnings(source, generated)]
     placed = PlacedClip(footage, size, crop, frames)
     try:
         followed = follow(generated, expected, labels, track, cuts_of(placed))

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from gradient_clip import scene
+from gradient_clip import scene, track_of
 from physics_preserver.nodes.conditioning.choices import Choices, ConditioningError
 from physics_preserver.nodes.conditioning.plan import plan_control
 from physics_preserver.nodes.conditioning.vace import GREY, control_frames, float_control, read_control, write_control
@@ -200,8 +200,31 @@ def test_other_folders_and_newer_controls_are_refused(tmp_path):
     with pytest.raises(ConditioningError, match="no control folder"):
         read_control(tmp_path)
     (tmp_path / "vace.json").write_text(json.dumps({"schema": "physics-preserver/vace", "schema_version": 99}))
-    with pytest.raises(ConditioningError, match="version 99"):
+    with pytest.raises(ConditioningError, match="version 99.*reads up to 2"):
         read_control(tmp_path)
+    for other in ({"schema": "physics-preserver/rle"}, [1]):
+        (tmp_path / "vace.json").write_text(json.dumps(other))
+        with pytest.raises(ConditioningError, match="not physics-preserver/vace"):
+            read_control(tmp_path)
+
+
+def test_folders_of_version_1_are_read(tmp_path):
+    old = {"schema": "physics-preserver/vace", "schema_version": 1, "crop": [0, 0, 96, 64], "frames": [0, 1, 2, 3, 4]}
+    (tmp_path / "vace.json").write_text(json.dumps(old))
+    assert read_control(tmp_path) == old
+
+
+def test_what_vace_misses_of_the_masks_is_told_and_aligned_masks_miss_nothing(tmp_path):
+    frames = np.zeros((17, 64, 96), bool)
+    for t in range(17):
+        frames[t, 20:40, 5 * t : 5 * t + 10] = True  # no pixel is in three frames one after another
+    clip, track = scene(frames=17)[0], track_of(np.zeros_like(frames), frames)
+    plan = plan_control((64, 96), 17)
+    told = write_control(tmp_path / "plain", clip, track, plan, Choices("object"))["warnings"]
+    assert "of 17 frames VACE reads a mask that leaves out" in told[0] and "100%" in told[0] and "aligned" in told[0]
+    assert write_control(tmp_path / "aligned", clip, track, plan, Choices("object", latent_aligned=True))["notes"] == []
+    still = track_of(np.zeros_like(frames), np.repeat(frames[:1], 17, axis=0))
+    assert write_control(tmp_path / "still", clip, still, plan, Choices("object"))["warnings"] == []
 
 
 def test_a_failed_run_leaves_nothing(tmp_path):

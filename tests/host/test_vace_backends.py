@@ -36,7 +36,7 @@ def control_of(length: int, choices: Choices) -> dict[str, np.ndarray]:
         masks[0, py : py + 4, px : px + 4], masks[1, 20:28, x : x + 16] = True, True
         builder.append(masks, np.ones(2))
     clip = ArrayClip(np.random.default_rng(7).integers(0, 256, (length, *SIZE, 3), np.uint8), Fraction(16))
-    images, masks, consumed = control_batch(clip, builder.finish(), plan_control(SIZE, length), choices)
+    images, masks, consumed, _ = control_batch(clip, builder.finish(), plan_control(SIZE, length), choices)
     return {"images": images, "masks": masks, "consumed": consumed}
 
 
