@@ -25,8 +25,6 @@ GAP = 2
 SPILL = 4
 # Where an object meets what is in front of it, disparity is unsure for so many px: they are the nearer thing's.
 BETWEEN = 6
-# What is in front of an object is looked for so far around it, px: nothing moves farther between the eyes.
-AROUND = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +118,7 @@ class _Scene:
         self.grid = grid(*rig.working_size)
         self._disparity, self._layers = disparity, layers
         self._size = rig.working_size
+        self._reach = int(np.ceil(rig.bounds[1] - rig.bounds[0]))  # nothing moves farther between the eyes
         owner = np.full(rig.working_size, -1, np.int16)
         for n, cover in enumerate(covers):
             owner[cover > 0.5] = n
@@ -145,7 +144,7 @@ class _Scene:
         thing = self._owner == n
         front = _without_specks(front & ~_grown((self._owner >= 0) & ~thing, SPILL))
         between = _grown(front, BETWEEN) & _grown(thing, BETWEEN) & ~self._disparity.left_valid
-        front = (front & _grown(thing, AROUND) | between) & (self._owner < 0)
+        front = (front & _grown(thing, self._reach) | between) & (self._owner < 0)
         layer = object_disparity(front.astype(np.float32), self._disparity.left, self._disparity.left_valid)
         if layer is None:
             return np.zeros(self._size, bool)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from physics_preserver.nodes.stereo.projections import Fisheye, Flat
+from physics_preserver.nodes.stereo.projections import Fisheye, Flat, HalfEquirectangular, pixel_directions
 from physics_preserver.nodes.stereo.rig import Rig
 from physics_preserver.nodes.stereo.transfer import transfer
 from physics_preserver.nodes.validation.region import mask_jaccard
-from vr_scene import Person, Pole, StereoScene
+from vr_scene import Person, Pole, RowsRig, StereoScene
 
 SIZE = (512, 512)
 
@@ -74,6 +74,35 @@ def test_the_right_eyes_own_tracker_decides_what_is_hidden_when_it_ran():
 
 def test_a_person_at_the_edge_of_the_picture_is_carried_over():
     assert min(carry(StereoScene([Person(1.0, 78), Person(1.0, -80)], size=SIZE))[1]) > 0.97
+
+
+def test_rows_of_the_footage_lose_what_cassini_keeps():
+    scene = StereoScene([Person(0.7, 60)], size=SIZE)
+    left, right, masks = scene.view(0, False).image, scene.view(0, True).image, scene.masks(0, False)
+    truth = scene.masks(0, True)[0]
+    kept, lost = (
+        mask_jaccard(transfer(rig, left, right, masks).masks[0], truth)
+        for rig in (Rig(scene.projection, SIZE), RowsRig(scene.projection, SIZE, nearest=0.2))
+    )
+    assert kept > 0.97
+    assert lost < 0.93
+
+
+@pytest.mark.parametrize("pole", [1.5, -1.6])
+def test_what_covers_straight_down_or_up_is_carried_over(pole):
+    """All of a row of half-equirectangular is one direction there: a patch of floor under the lenses is as wide as it.
+
+    A ball of paint on the floor or the ceiling of an empty room; both eyes see the same of it.
+    """
+    scene, masks = StereoScene([], size=(256, 256)), []
+    for eye in (False, True):
+        rays = pixel_directions(HalfEquirectangular(), scene.size)
+        at = scene.eye(eye) + scene.view(0, eye).distance[..., None] * rays
+        masks.append((np.linalg.norm(at - np.array([0, pole, 0.2]), axis=-1) < 1.2)[None])
+    left, right = (scene.view(0, eye).image for eye in (False, True))
+    done = transfer(Rig(scene.projection, scene.size), left, right, masks[0])
+    assert masks[1][0, -1 if pole > 0 else 0].all()
+    assert mask_jaccard(done.masks[0], masks[1][0]) > 0.99
 
 
 def test_nobody_and_nothing_that_can_be_matched_give_empty_masks():
