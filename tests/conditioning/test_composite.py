@@ -281,3 +281,15 @@ def test_controls_of_version_1_still_composite():
         for control in (made.control, old)
     )
     assert np.array_equal(new, was)
+
+
+def test_a_run_that_is_interrupted_leaves_nothing(tmp_path):
+    made = Made(9)
+
+    def masks():
+        yield from made.masks[:5]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_composite(tmp_path / "out.mp4", made.clip, made.generated, masks(), made.control, Pasting())
+    assert list(tmp_path.iterdir()) == []
