@@ -34,7 +34,7 @@ def write_checks(
     trimaps: Sequence[np.ndarray],
     alphas: Sequence[np.ndarray],
     masks: Sequence[np.ndarray],
-    labels: Sequence[str],
+    labels: Sequence[Sequence[str]],
     scores: Sequence[float],
     boxes: Sequence[Detection],
 ) -> None:
@@ -44,7 +44,7 @@ def write_checks(
     """
     folder.mkdir(parents=True, exist_ok=True)
     sure = [confidence(*item) for item in zip(alphas, trimaps, scores, strict=True)]
-    drawn = [draw_overlay(image, found, labels) for image, found in zip(images, masks, strict=True)]
+    drawn = [draw_overlay(*eye) for eye in zip(images, masks, labels, strict=True)]
     _draw_boxes(drawn[0], boxes)
     write_image(folder / f"trimap.{t:06d}.png", _beside(trimaps, cv2.INTER_NEAREST))
     write_image(folder / f"alpha.{t:06d}.png", _beside([_levels(alpha) for alpha in alphas]))

@@ -69,6 +69,12 @@ ENCODINGS = {
     )
 }  # fmt: skip
 
+# A frame that holds alpha already, for headset players; not of FORMATS, as it isn't chosen by this name.
+PACKED = Encoding(
+    "packed", ".mp4", "libx265", "yuv420p", KEYED, "fisheye with alpha in its corners", ENCODINGS["green-hevc"].options,
+    "hvc1",
+)  # fmt: skip
+
 # Numbered pictures of the alpha alone, by their bits.
 STILLS = {"png8": 8, "png16": 16}
 

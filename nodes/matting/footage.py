@@ -19,6 +19,7 @@ class Sheet:
 
     Attributes:
         name: what is added to the names of its files, "" for a clip's only one.
+        tag: what the names of its videos end with, for players.
         size: (H, W) px.
         clip: whose times, rate and sound it has.
     """
@@ -26,6 +27,7 @@ class Sheet:
     name: str
     size: tuple[int, int]
     clip: Clip
+    tag: str = ""
 
     @property
     def audio_from(self) -> str | None:
@@ -58,6 +60,19 @@ class Footage(Protocol):
         """One array [H, W, ...] for each sheet of one [h, w, ...] for each eye."""
         ...
 
+    @property
+    def extra(self) -> Sheet | None:
+        """A picture of colours and alpha of all eyes that is written as PACKED; None where there is none."""
+        ...
+
+    def pack(self, colours: Sequence[np.ndarray], alphas: Sequence[np.ndarray]) -> np.ndarray:
+        """uint8 [H, W, 3] of `extra`."""
+        ...
+
+    def describe(self, file: Path, sheet: Sheet) -> str | None:
+        """Write into a finished video what its picture is; a sentence where it can't be said in it."""
+        ...
+
 
 class FlatFootage:
     """A clip that is its own only eye."""
@@ -73,6 +88,16 @@ class FlatFootage:
 
     def compose(self, eyes: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [eyes[0]]
+
+    @property
+    def extra(self) -> Sheet | None:
+        return None
+
+    def pack(self, colours: Sequence[np.ndarray], alphas: Sequence[np.ndarray]) -> np.ndarray:
+        raise NotImplementedError("a flat clip has nothing to pack")
+
+    def describe(self, file: Path, sheet: Sheet) -> str | None:
+        return None
 
 
 def learn_jumps(clip: Clip) -> None:

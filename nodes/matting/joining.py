@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -63,6 +63,10 @@ class _Joined(VideoWriter):
         super().__init__(path, size[1], size[0], rate, **options)
         self._like = like
 
+    def __enter__(self) -> _Joined:
+        super().__enter__()
+        return self
+
     def append(self, packet: Any, time: Fraction, until: Fraction) -> None:
         """Add one frame's packet, to be shown from `time` until another time, seconds of the source's clock."""
         at = time - self._span[0]
@@ -96,6 +100,7 @@ def join(
     time_base: Fraction,
     audio_from: str | None = None,
     span: tuple[Fraction, Fraction | None] = (Fraction(0), None),
+    describe: Callable[[Path], str | None] = lambda file: None,
 ) -> list[str]:
     """Make one file of segments: their packets as they are, at exact times, with the source's own audio packets.
 
@@ -104,6 +109,7 @@ def join(
         segments: files of `SegmentWriter`, in order, of one encoding.
         times: of every frame, seconds of the source's clock.
         size: (H, W) px. rate, time_base, audio_from, span: as VideoWriter has them.
+        describe: gets the whole file before it takes its name, to write more into it; says what it could not.
 
     Returns:
         What the container could not keep, in sentences.
@@ -120,16 +126,20 @@ def join(
                 f"{path.name}: Matroska counts in milliseconds, so frame times are up to {float(worst) * 1000:.2f} ms "
                 "off; .mov and .mp4 keep them exactly"
             )
-    joined = _Joined(path, segments[0], size, rate, time_base=time_base, audio_from=audio_from, span=span)
-    with joined:
-        done = 0
-        for packet in _packets(segments):
-            if done < len(times):
-                until = times[done + 1] if done + 1 < len(times) else times[done] + 1 / rate
-                joined.append(packet, times[done], until)
-            done += 1
-        if done != len(times):
-            raise ClipError(f"the segments of {path.name} hold {done} frames, the clip has {len(times)}")
+    with replacing(path) as whole:
+        options = {"time_base": time_base, "audio_from": audio_from, "span": span}
+        with _Joined(whole, segments[0], size, rate, **options) as joined:
+            done = 0
+            for packet in _packets(segments):
+                if done < len(times):
+                    until = times[done + 1] if done + 1 < len(times) else times[done] + 1 / rate
+                    joined.append(packet, times[done], until)
+                done += 1
+            if done != len(times):
+                raise ClipError(f"the segments of {path.name} hold {done} frames, the clip has {len(times)}")
+        said = describe(whole)
+    if said:
+        warnings.append(said)
     return warnings
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..media.clip import Clip, TrimmedClip
 from ..media.open import open_clip
-from .finding import find_flat
-from .footage import FlatFootage
+from .finding import Found, find_flat
+from .footage import FlatFootage, Footage
 from .methods import LEARNED
 from .pipeline import make_matte
 from .profile import Profile, TimedClip
@@ -49,15 +49,26 @@ def matte(
     identity = describe_input(clip, other, settings, sam2, model)
     name = Path(clip.name).stem or "matte"
     if settings.stereo == "none":
-        footage = FlatFootage(clip)
-        find = lambda chosen, profile: find_flat(timed(clip, profile), chosen, profile, sam2)  # noqa: E731
+        footage: Footage = FlatFootage(clip)
+
+        def find(chosen: Settings, profile: Profile) -> Found:
+            return find_flat(TimedClip(clip, profile), chosen, profile, sam2)
+
         return make_matte(footage, find, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)
-    raise ValueError("stereo is not there yet")
+    from ..stereo.finding import find_stereo
+    from ..stereo.footage import StereoFootage
+    from ..stereo.layouts import Layout, StereoClip
+    from ..stereo.names import ARRANGEMENT
 
+    layout = Layout(ARRANGEMENT[settings.stereo], settings.squeezed, settings.right_first)
 
-def timed(clip: Clip, profile: Profile) -> Clip:
-    """The clip, its reading counted as decoding."""
-    return TimedClip(clip, profile)
+    def find_eyes(chosen: Settings, profile: Profile) -> Found:
+        one, two = (None if eye is None else TimedClip(eye, profile) for eye in (clip, other))
+        assert one is not None
+        return find_stereo(StereoClip(one, layout, two), chosen, profile, sam2)
+
+    footage = StereoFootage(StereoClip(clip, layout, other), settings)
+    return make_matte(footage, find_eyes, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)
 
 
 def describe_input(

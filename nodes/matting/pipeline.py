@@ -17,12 +17,12 @@ from ..host import progress
 from ..media.clip import ClipError, Frame
 from ..media.folder import package_version, write_json
 from .anchor import Anchor
-from .encodings import ENCODINGS, STILLS
+from .encodings import STILLS
 from .finding import Found
 from .footage import Footage, learn_jumps
 from .joining import join, joined_path
 from .profile import DECODE, Profile, peak_ram, ram_now
-from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, stills_folder
+from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, stills_folder, video_files
 from .settings import Limits, Settings
 from .still_writer import write_alpha
 from .summary import summarise
@@ -229,24 +229,24 @@ def _finish(
     """Make the results of the segments. Returns the files by format, and warnings; what is done already is left."""
     out, files, warnings = folder.folder, dict[str, list[str]](), list[str]()
     for kind in settings.formats:
-        files[kind] = []
-        for sheet in footage.sheets:
-            if kind in STILLS:
-                place = stills_folder(settings, kind, sheet.name)
+        if kind in STILLS:
+            files[kind] = [stills_folder(settings, kind, sheet.name) for sheet in footage.sheets]
+            for place in files[kind]:
                 _take(folder.work / STILLS_FOLDER / place, out / place)
-                files[kind].append(place)
-                continue
+    for encoding, sheets in video_files(footage, settings):
+        files[encoding.name] = []
+        for sheet in sheets:
             audio = sheet.audio_from if settings.audio else None
-            path = joined_path(out / f"{name}_{kind}{sheet.name}", ENCODINGS[kind], audio)
-            if ENCODINGS[kind].suffix != path.suffix:
+            path = joined_path(out / f"{name}_{encoding.name}{sheet.name}{sheet.tag}", encoding, audio)
+            if encoding.suffix != path.suffix:
                 warnings.append(f"{path.name}: WebM can't hold the clip's sound, so the video is in Matroska")
             if not path.exists():
-                segments = [segment_file(folder.segment(n), kind, sheet.name) for n in range(len(plan))]
-                clip = sheet.clip
+                segments = [segment_file(folder.segment(n), encoding, sheet) for n in range(len(plan))]
                 warnings += join(
-                    path, segments, times, sheet.size, clip.rate, clip.time_base, audio, clip.span()
+                    path, segments, times, sheet.size, sheet.clip.rate, sheet.clip.time_base, audio, sheet.clip.span(),
+                    lambda file, sheet=sheet: footage.describe(file, sheet),
                 )  # fmt: skip
-            files[kind].append(path.name)
+            files[encoding.name].append(path.name)
     if (folder.work / STILLS_FOLDER / CHECKS_FOLDER).exists():
         _take(folder.work / STILLS_FOLDER / CHECKS_FOLDER, out / CHECKS_FOLDER)
     return files, warnings

@@ -16,9 +16,9 @@ from ..media.clip import Frame
 from ..media.track import Track
 from .checks import write_checks
 from .colours import foreground_colours
-from .encodings import ENCODINGS, STILLS, alpha_levels
+from .encodings import ENCODINGS, PACKED, STILLS, Encoding, alpha_levels
 from .finding import Found
-from .footage import Footage
+from .footage import Footage, Sheet
 from .joining import SegmentWriter
 from .profile import COLOURS, ENCODE, REFINE, UPSAMPLE, Profile
 from .refine import Refiner, open_refiner
@@ -86,14 +86,11 @@ class SegmentMaker:
     def _videos(self, stack: ExitStack, folder: Path) -> dict[str, list[SegmentWriter]]:
         """For each video format a writer for each sheet."""
         return {
-            name: [
-                stack.enter_context(
-                    SegmentWriter(segment_file(folder, name, sheet.name), ENCODINGS[name], sheet.size, sheet.clip.rate)
-                )
-                for sheet in self._footage.sheets
+            kind.name: [
+                stack.enter_context(SegmentWriter(segment_file(folder, kind, sheet), kind, sheet.size, sheet.clip.rate))
+                for sheet in sheets
             ]
-            for name in self._settings.formats
-            if name in ENCODINGS
+            for kind, sheets in video_files(self._footage, self._settings)
         }
 
     def _frame(
@@ -123,15 +120,18 @@ class SegmentMaker:
         alphas: Sequence[np.ndarray],
         videos: dict[str, list[SegmentWriter]],
     ) -> None:
-        colours: list[Any] = [None] * len(self._footage.sheets)
-        if any(ENCODINGS[name].has_colours for name in videos):
+        colours = list(images)
+        if self._settings.clean_colours and any(name == PACKED.name or ENCODINGS[name].has_colours for name in videos):
             with self._profile.stage(COLOURS):
-                clean = foreground_colours if self._settings.clean_colours else (lambda image, alpha: image)
-                colours = self._footage.compose([clean(*pair) for pair in zip(images, alphas, strict=True)])
+                colours = [foreground_colours(*pair) for pair in zip(images, alphas, strict=True)]
         with self._profile.stage(ENCODE):
-            sheets = self._footage.compose(alphas)
+            sheets, pictures = self._footage.compose(alphas), self._footage.compose(colours)
             for name, writers in videos.items():
-                for writer, picture, alpha in zip(writers, colours, sheets, strict=True):
+                if name == PACKED.name:
+                    packed = self._footage.pack(colours, alphas)
+                    writers[0].write(packed, np.ones(packed.shape[:2], np.float32), self._settings.key_colour)
+                    continue
+                for writer, picture, alpha in zip(writers, pictures, sheets, strict=True):
                     writer.write(picture if ENCODINGS[name].has_colours else None, alpha, self._settings.key_colour)
             for name in set(self._settings.formats) & set(STILLS):
                 for sheet, alpha in zip(self._footage.sheets, sheets, strict=True):
@@ -148,12 +148,18 @@ class SegmentMaker:
         boxes = self._found.anchor.boxes if t == self._found.anchor.frame else ()
         save = partial(write_checks, self._work / STILLS_FOLDER / CHECKS_FOLDER, t)
         trimaps, alphas, images = zip(*found, strict=True)
-        save(images, trimaps, alphas, masks, tracks[0].labels, scores, boxes)
+        save(images, trimaps, alphas, masks, [track.labels for track in tracks], scores, boxes)
 
 
-def segment_file(folder: Path, name: str, sheet: str) -> Path:
+def video_files(footage: Footage, settings: Settings) -> list[tuple[Encoding, list[Sheet]]]:
+    """What is written as video, and of which pictures."""
+    found = [(ENCODINGS[name], list(footage.sheets)) for name in settings.formats if name in ENCODINGS]
+    return found + ([(PACKED, [footage.extra])] if footage.extra is not None else [])
+
+
+def segment_file(folder: Path, kind: Encoding, sheet: Sheet) -> Path:
     """Where one format of one sheet of a segment lies."""
-    return folder / f"{name}{sheet}{ENCODINGS[name].suffix}"
+    return folder / f"{kind.name}{sheet.name}{kind.suffix}"
 
 
 def stills_folder(settings: Settings, name: str, sheet: str) -> str:

@@ -1,0 +1,257 @@
+"""The subject's tracks in both eyes, in one of three ways: each eye by itself, the right one from the left one, or both
+from detections that were brought together first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..extraction.detection import PERSON, Detection, Detector, describe_detector, same_class
+from ..extraction.motion import MotionDetector
+from ..extraction.prompts import Prompt, PromptError
+from ..extraction.shown import prompt_masks
+from ..host import progress
+from ..matting.anchor import Anchor, distinct, numbered
+from ..matting.finding import Finder, Found
+from ..matting.profile import DETECT, DISPARITY, Profile
+from ..matting.scaled import ScaledClip, shrink, working_size
+from ..matting.settings import INDEPENDENT, JOINT, MASTER_SLAVE, Settings
+from ..media.clip import Clip
+from ..media.track import Track, TrackBuilder
+from .associate import associate
+from .consistency import measure_agreement
+from .eyes import LEAST_COVERAGE, MasterSlave, Own, RightEye
+from .layouts import StereoClip
+from .projections import FISHEYE, FLAT, HALF_EQUIRECTANGULAR, Projection, open_projection
+from .rig import WORKING, Rig
+from .transfer import transfer
+from .views import detect_in_views
+
+if TYPE_CHECKING:
+    from ..extraction.sam2_model import SAM2Model
+
+# The names of the command line, as the stereo stage has them.
+PROJECTION = {"hequirect": HALF_EQUIRECTANGULAR, "fisheye": FISHEYE, "flat": FLAT}
+
+
+class ViewsDetector:
+    """A detector that looks at an eye through flat views."""
+
+    def __init__(self, detector: Detector, projection: Projection):
+        self._detector, self._projection = detector, projection
+
+    def __call__(self, image: np.ndarray) -> list[Detection]:
+        return detect_in_views(self._detector, image, self._projection)
+
+    def describe(self) -> str:
+        return f"{describe_detector(self._detector)} Through flat views into each eye."
+
+
+@dataclass
+class _Agreement:
+    """What is told of both eyes' likeness, frame by frame."""
+
+    flagged: list[int]
+    again: list[int]
+    likeness: list[float]
+    coverage: list[float]
+
+    def add(self, t: int, done: RightEye) -> None:
+        """Take in a frame of `MasterSlave`."""
+        seen = np.isfinite(done.s_iou)
+        if seen.any():
+            self.likeness.append(float(done.s_iou[seen].min()))
+            self.coverage.append(float(done.coverage[seen].min()))
+        if done.again.any():
+            self.again.append(t)
+        if done.failed.any():
+            self.flagged.append(t)
+
+    def data(self, settings: Settings) -> dict[str, Any]:
+        """JSON-able; of every frame its least alike object counts."""
+        return {
+            "mode": settings.mode,
+            "threshold": settings.threshold,
+            "on_mismatch": settings.on_mismatch,
+            "s_iou": {"mean": float(np.mean(self.likeness)), "least": min(self.likeness)} if self.likeness else None,
+            "coverage": float(np.mean(self.coverage)) if self.coverage else None,
+            "frames_done_again": self.again,
+            "frames_flagged": self.flagged,
+        }
+
+
+def eye_projection(stereo: StereoClip, settings: Settings) -> Projection:
+    """The projection of each eye."""
+    aspect = float(stereo.layout.pixel_aspect)
+    return open_projection(PROJECTION[settings.projection], stereo.eye_size, settings.field_of_view, aspect)
+
+
+def find_stereo(stereo: StereoClip, settings: Settings, profile: Profile, model: SAM2Model | None = None) -> Found:
+    """Tracks of both eyes, at the size worked at.
+
+    Raises:
+        DetectionError, PromptError: nobody was found, or what was shown can't be used.
+    """
+    size = working_size(stereo.eye_size, settings.scale)
+    projection = eye_projection(stereo, settings)
+    rig = Rig(projection, size, min(WORKING, max(size)))
+    left, right = ScaledClip(stereo.left, size), ScaledClip(stereo.right, size)
+    finder = Finder(settings, profile, model)
+    if finder.detector is not None and not isinstance(finder.detector, MotionDetector):
+        finder.detector = ViewsDetector(finder.detector, projection)
+    anchor = finder.anchor(left, stereo.eye_size)
+    agreement = _Agreement([], [], [], [])
+    if settings.mode == MASTER_SLAVE:
+        master = finder.track(left, anchor.prompts)
+        slave = _follow(stereo, rig, finder, master, agreement)
+    else:
+        prompts = _prompts(left, right, rig, finder, anchor)
+        master, slave = (finder.track(eye, shown) for eye, shown in zip((left, right), prompts, strict=True))
+        slave = _checked(stereo, rig, finder, master, slave, agreement)
+    about = finder.about() | {"stereo": agreement.data(settings)}
+    return Found([master, slave], anchor, about, agreement.flagged)
+
+
+def _follow(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, agreement: _Agreement) -> Track:
+    """The right eye's track from the left one's."""
+    settings = finder.settings
+    own = _own(finder, master.labels) if settings.track_every else None
+    eyes = MasterSlave(rig, settings.threshold, settings.on_mismatch, own, max(1, settings.track_every))
+    builder = TrackBuilder(
+        master.labels, master.clip_size, master.rate, stereo.right.name, f"{master.tracker}, carried over by disparity"
+    )
+    for left, right in progress(stereo.pairs(), len(master), "carrying over"):
+        t = left.index
+        with finder.profile.stage(DISPARITY):
+            images = [_small(image, rig) for image in (left.image, right.image)]
+            done = eyes.frame(t, *images, master.masks(t))
+        agreement.add(t, done)
+        scores = np.minimum(master.scores[t], np.nan_to_num(done.s_iou, nan=0.0)).astype(np.float32)
+        builder.append(done.masks, np.where(done.masks.any(axis=(1, 2)), scores, 0), right.time)
+    return builder.finish()
+
+
+def _own(finder: Finder, labels: Sequence[str]) -> Own:
+    """What the right eye's own pixels say of the same objects: each shown by the box of what was carried over."""
+
+    def look(t: int, image: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(masks)
+        shown = [(n, Prompt(labels[n], t, _box(mask))) for n, mask in enumerate(masks) if mask.any()]
+        if shown:
+            found[[n for n, _ in shown]] = prompt_masks(image, [prompt for _, prompt in shown], finder.model)
+        return found
+
+    return look
+
+
+def _prompts(left: Clip, right: Clip, rig: Rig, finder: Finder, anchor: Anchor) -> tuple[list[Prompt], list[Prompt]]:
+    """What is shown to the tracker in each eye."""
+    settings, at = finder.settings, anchor.frame
+    images = left.frame(at).image, right.frame(at).image
+    if settings.mode == INDEPENDENT and anchor.method == "detector":
+        assert finder.detector is not None
+        with finder.profile.stage(DETECT):
+            found = _people(finder, images[1])
+        named = numbered(found, settings.subject)
+        return anchor.prompts, [Prompt(item.label, at, item.box) for item in named]
+    if anchor.method == "detector":
+        with finder.profile.stage(DETECT):
+            seen = [_people(finder, image) for image in images]
+            pairs, _ = associate(rig, *images, *seen)
+        if pairs:
+            names = [
+                item.label for item in numbered([replace(pair.left, label="") for pair in pairs], settings.subject)
+            ]
+            in_order = sorted(pairs, key=lambda pair: pair.left.centre[0])
+            both = list(zip(names, in_order, strict=True))
+            anchor.boxes = [replace(pair.left, label=name) for name, pair in both]
+            return (
+                [Prompt(name, at, pair.left.box) for name, pair in both],
+                [Prompt(name, at, pair.right.box) for name, pair in both],
+            )
+    masks = prompt_masks(images[0], anchor.prompts, finder.model)
+    with finder.profile.stage(DISPARITY):
+        carried = transfer(rig, *images, masks).masks
+    lost = [prompt.label for prompt, mask in zip(anchor.prompts, carried, strict=True) if not mask.any()]
+    if lost:
+        raise PromptError(
+            f"{', '.join(lost)} could not be carried to the right eye on frame {at}: choose another anchor frame, or "
+            f"the mode {MASTER_SLAVE}"
+        )
+    shown = [Prompt(prompt.label, at, mask=mask) for prompt, mask in zip(anchor.prompts, carried, strict=True)]
+    return anchor.prompts, shown
+
+
+def _people(finder: Finder, image: np.ndarray) -> list[Detection]:
+    assert finder.detector is not None
+    settings = finder.settings
+    return distinct([
+        item for item in finder.detector(image)
+        if same_class(item.label) == same_class(settings.subject) and item.score >= settings.confidence
+    ])  # fmt: skip
+
+
+def _checked(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, slave: Track, agreement: _Agreement) -> Track:
+    """The right eye's own track, held against the left one's; done again from it where that is wanted and better."""
+    settings = finder.settings
+    if settings.mode == JOINT or master.labels == slave.labels:
+        labels = master.labels
+    else:
+        labels = (PERSON,)  # eyes by themselves may see different people: all of them are held against all
+    eyes = MasterSlave(rig, settings.threshold)
+    builder = TrackBuilder(slave.labels, slave.clip_size, slave.rate, slave.source, slave.tracker)
+    for left, right in progress(stereo.pairs(), len(master), "comparing the eyes"):
+        t = left.index
+        ours, theirs = master.masks(t), slave.masks(t)
+        if labels != master.labels or labels != slave.labels:
+            compared = ours.any(axis=0)[None], theirs.any(axis=0)[None]
+        else:
+            compared = ours, theirs
+        with finder.profile.stage(DISPARITY):
+            images = [_small(image, rig) for image in (left.image, right.image)]
+            found = measure_agreement(rig, *images, *compared)
+            bad = _fails(compared, found.s_iou, found.coverage, settings.threshold)
+            done = RightEye(theirs, found.s_iou, found.coverage, bad, np.zeros(len(bad), bool), np.zeros(len(bad)))
+            if bad.any() and settings.on_mismatch == "reprocess" and labels == master.labels == slave.labels:
+                done = _again(eyes.frame(t, *images, ours), done)
+        agreement.add(t, done)
+        builder.append(done.masks, slave.scores[t], right.time)
+    builder.warnings.extend(slave.warnings)
+    return builder.finish()
+
+
+def _fails(
+    masks: tuple[np.ndarray, np.ndarray], scores: np.ndarray, coverage: np.ndarray, threshold: float
+) -> np.ndarray:
+    """bool [N]: objects that one of the eyes shows and that don't agree, or can't be compared."""
+    seen = np.array([bool(a.any() or b.any()) for a, b in zip(*masks, strict=True)], bool)
+    return seen & ~((scores >= threshold) & (coverage >= LEAST_COVERAGE))
+
+
+def _again(carried: RightEye, own: RightEye) -> RightEye:
+    """The right eye's own masks, with those that fail taken from the left eye where that agrees better."""
+    take = own.failed & (np.nan_to_num(carried.s_iou) > np.nan_to_num(own.s_iou))
+    masks = own.masks.copy()
+    masks[take] = carried.masks[take]
+    if take.any():
+        masks[~take] &= ~carried.masks[take].any(axis=0)
+    return RightEye(
+        masks,
+        np.where(take, carried.s_iou, own.s_iou),
+        np.where(take, carried.coverage, own.coverage),
+        np.where(take, carried.failed, own.failed),
+        take,
+        own.hidden,
+    )
+
+
+def _small(image: np.ndarray, rig: Rig) -> np.ndarray:
+    return shrink(image, rig.size)
+
+
+def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
