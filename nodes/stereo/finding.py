@@ -126,8 +126,7 @@ def _follow(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, agreeme
     for left, right in progress(stereo.pairs(), len(master), "carrying over"):
         t = left.index
         with finder.profile.stage(DISPARITY):
-            images = [_small(image, rig) for image in (left.image, right.image)]
-            done = eyes.frame(t, *images, master.masks(t))
+            done = eyes.frame(t, shrink(left.image, rig.size), shrink(right.image, rig.size), master.masks(t))
         agreement.add(t, done)
         scores = np.minimum(master.scores[t], np.nan_to_num(done.s_iou, nan=0.0)).astype(np.float32)
         builder.append(done.masks, np.where(done.masks.any(axis=(1, 2)), scores, 0), right.time)
@@ -207,16 +206,16 @@ def _checked(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, slave:
         t = left.index
         ours, theirs = master.masks(t), slave.masks(t)
         if labels != master.labels or labels != slave.labels:
-            compared = ours.any(axis=0)[None], theirs.any(axis=0)[None]
+            compared = tuple(np.any(masks, axis=0, keepdims=True) for masks in (ours, theirs))
         else:
             compared = ours, theirs
         with finder.profile.stage(DISPARITY):
-            images = [_small(image, rig) for image in (left.image, right.image)]
-            found = measure_agreement(rig, *images, *compared)
-            bad = _fails(compared, found.s_iou, found.coverage, settings.threshold)
+            one, other = shrink(left.image, rig.size), shrink(right.image, rig.size)
+            found = measure_agreement(rig, one, other, compared[0], compared[1])
+            bad = _fails(compared[0], compared[1], found.s_iou, found.coverage, settings.threshold)
             done = RightEye(theirs, found.s_iou, found.coverage, bad, np.zeros(len(bad), bool), np.zeros(len(bad)))
             if bad.any() and settings.on_mismatch == "reprocess" and labels == master.labels == slave.labels:
-                done = _again(eyes.frame(t, *images, ours), done)
+                done = _again(eyes.frame(t, one, other, ours), done)
         agreement.add(t, done)
         builder.append(done.masks, slave.scores[t], right.time)
     builder.warnings.extend(slave.warnings)
@@ -224,10 +223,10 @@ def _checked(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, slave:
 
 
 def _fails(
-    masks: tuple[np.ndarray, np.ndarray], scores: np.ndarray, coverage: np.ndarray, threshold: float
+    left: np.ndarray, right: np.ndarray, scores: np.ndarray, coverage: np.ndarray, threshold: float
 ) -> np.ndarray:
     """bool [N]: objects that one of the eyes shows and that don't agree, or can't be compared."""
-    seen = np.array([bool(a.any() or b.any()) for a, b in zip(*masks, strict=True)], bool)
+    seen = np.array([bool(a.any() or b.any()) for a, b in zip(left, right, strict=True)], bool)
     return seen & ~((scores >= threshold) & (coverage >= LEAST_COVERAGE))
 
 
@@ -246,10 +245,6 @@ def _again(carried: RightEye, own: RightEye) -> RightEye:
         take,
         own.hidden,
     )
-
-
-def _small(image: np.ndarray, rig: Rig) -> np.ndarray:
-    return shrink(image, rig.size)
 
 
 def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
