@@ -12,6 +12,7 @@ from .extraction.nodes import DetectSubjects, ObjectRelations, TrackObjects
 from .extraction.pose_nodes import EstimatePose
 from .extraction.sam2_nodes import LoadSAM2
 from .matting.nodes import LoadMatteModel, MakeTrimap, MatteQuality, RefineMatte
+from .matting.video_nodes import MatteVideo, MatteVR180Video
 from .media.nodes import DrawPose, LoadPhysics, PreviewTrack, SavePhysics
 from .prompting.nodes import ApproveTracks, PreviewPrompts, PromptObjects, serve_frames
 from .stereo.nodes import StereoConsistency
@@ -47,6 +48,8 @@ class PhysicsPreserver(ComfyExtension):
             MakeTrimap,
             RefineMatte,
             MatteQuality,
+            MatteVideo,
+            MatteVR180Video,
             StereoConsistency,
             ValidatePhysics,
             CompareClips,

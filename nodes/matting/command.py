@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .config import LIMITS, PLACES, SETTINGS, Config, read_config
-from .encodings import ENCODINGS, FORMATS, STILLS
+from .encodings import ENCODINGS, STILLS
 from .matte import matte
-from .methods import METHODS, PRECISIONS, SOURCES
-from .settings import FLAG, MODES, PROJECTIONS, REPROCESS, SCALES, STEREO
+from .methods import FLAG, FORMATS, METHODS, MODES, PRECISIONS, PROJECTIONS, REPROCESS, SCALES, SOURCES, STEREO
 from .summary import in_words
 
 DESCRIPTION = f"""\

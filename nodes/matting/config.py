@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .encodings import FORMATS
-from .settings import INDEPENDENT, MASTER_SLAVE, REPROCESS, Job, Limits, Settings, nearest
+from .methods import FORMATS, INDEPENDENT, MASTER_SLAVE, REPROCESS
+from .settings import Job, Limits, Settings, nearest
 
 # Names that are neither settings nor limits: what is matted, and where the result goes.
 PLACES = ("clip", "out")

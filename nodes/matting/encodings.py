@@ -46,7 +46,8 @@ class Encoding:
         return self.holds != GREY
 
 
-_X265 = "bframes=0:log-level=error"
+# Encoders look few frames ahead: they would hold 40 of them, which are gigabytes at VR180's size.
+_X265 = "bframes=0:rc-lookahead=8:frame-threads=2:log-level=error"
 _VP9 = {"crf": "18", "b": "0", "auto-alt-ref": "0", "lag-in-frames": "0", "deadline": "good", "cpu-used": "4"}
 
 ENCODINGS = {
@@ -63,7 +64,7 @@ ENCODINGS = {
         Encoding("grey-ffv1", ".mkv", "ffv1", "gray16le", GREY, "16 bits, a lossless side-car",
                  {"level": "3", "g": "1", "slicecrc": "1"}),
         Encoding("green-h264", ".mp4", "libx264", "yuv420p", KEYED, "for any editor and headset",
-                 {"crf": str(DEFAULT_CRF), "bf": "0"}),
+                 {"crf": str(DEFAULT_CRF), "bf": "0", "rc-lookahead": "8"}),
         Encoding("green-hevc", ".mp4", "libx265", "yuv420p", KEYED, "for frames wider than 4096 px",
                  {"crf": str(DEFAULT_CRF), "preset": "medium", "x265-params": _X265}, "hvc1"),
     )
@@ -77,8 +78,6 @@ PACKED = Encoding(
 
 # Numbered pictures of the alpha alone, by their bits.
 STILLS = {"png8": 8, "png16": 16}
-
-FORMATS = (*STILLS, *ENCODINGS)
 
 
 def alpha_levels(alpha: np.ndarray, bits: int) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import uuid
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +74,14 @@ def matte(
     return make_matte(footage, find_eyes, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)
 
 
+def run_key(source: Any, job: Job, second: Any = None, sam2: SAM2Model | None = None, model: Any = None) -> str:
+    """Hex digits that stand for a run's input and settings: the name of a folder in which it is found again."""
+    settings = job.settings
+    other = _open(second, settings) if second is not None else None
+    identity = describe_input(_open(source, settings), other, settings, sam2, model)
+    return hashlib.sha256(json.dumps([identity, settings.data()]).encode()).hexdigest()
+
+
 def describe_input(
     clip: Clip, other: Clip | None, settings: Settings, sam2: SAM2Model | None = None, model: MatteModel | None = None
 ) -> dict[str, Any]:
@@ -99,6 +110,8 @@ def describe_input(
 
 def _about(clip: Clip) -> dict[str, Any]:
     start, end = clip.frames if isinstance(clip, TrimmedClip) else (0, None)
+    if clip.path is None:  # frames in memory are gone with the run, so that it can't be gone on with
+        return {"memory": uuid.uuid4().hex}
     return {**identity_of(clip.path), "span": [str(side) for side in _span(clip)], "frames": [start, end]}
 
 

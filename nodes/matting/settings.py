@@ -6,15 +6,20 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from .encodings import FORMATS
-from .methods import DEFAULT_METHOD, METHODS, PRECISIONS, SOURCES
-
-SCALES = (0.25, 0.5, 1.0)
-STEREO = ("none", "sbs", "tb", "files")
-PROJECTIONS = ("hequirect", "fisheye", "flat")
-INDEPENDENT, MASTER_SLAVE, JOINT = "independent", "master_slave", "joint"
-MODES = (INDEPENDENT, MASTER_SLAVE, JOINT)
-REPROCESS, FLAG = "reprocess", "flag"
+from .methods import (
+    DEFAULT_METHOD,
+    FLAG,
+    FORMATS,
+    MASTER_SLAVE,
+    METHODS,
+    MODES,
+    PRECISIONS,
+    PROJECTIONS,
+    REPROCESS,
+    SCALES,
+    SOURCES,
+    STEREO,
+)
 
 
 @dataclass(frozen=True)

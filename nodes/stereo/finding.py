@@ -16,9 +16,10 @@ from ..extraction.shown import prompt_masks
 from ..host import progress
 from ..matting.anchor import Anchor, distinct, numbered
 from ..matting.finding import Finder, Found
+from ..matting.methods import INDEPENDENT, JOINT, MASTER_SLAVE, REPROCESS
 from ..matting.profile import DETECT, DISPARITY, Profile
 from ..matting.scaled import ScaledClip, shrink, working_size
-from ..matting.settings import INDEPENDENT, JOINT, MASTER_SLAVE, Settings
+from ..matting.settings import Settings
 from ..media.clip import Clip
 from ..media.track import Track, TrackBuilder
 from .associate import associate
@@ -214,7 +215,7 @@ def _checked(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, slave:
             found = measure_agreement(rig, one, other, compared[0], compared[1])
             bad = _fails(compared[0], compared[1], found.s_iou, found.coverage, settings.threshold)
             done = RightEye(theirs, found.s_iou, found.coverage, bad, np.zeros(len(bad), bool), np.zeros(len(bad)))
-            if bad.any() and settings.on_mismatch == "reprocess" and labels == master.labels == slave.labels:
+            if bad.any() and settings.on_mismatch == REPROCESS and labels == master.labels == slave.labels:
                 done = _again(eyes.frame(t, one, other, ours), done)
         agreement.add(t, done)
         builder.append(done.masks, slave.scores[t], right.time)

@@ -41,7 +41,7 @@ def matte(file: Path, out: Path, scale: float) -> dict:
     """Run the command on a clip in a process of its own; its summary."""
     arguments = [
         *("matte", str(file), "--out", str(out), "--stereo", "sbs", "--scale", str(scale), "--chunk", "60"),
-        *("--formats", "grey-hevc", "--qc-every", "0", "--json"),
+        *("--formats", "grey-ffv1", "--qc-every", "0", "--json"),
         *("--masks", *(f"person{n}={file.with_name(f'person{n}.png')}" for n in range(2))),
     ]
     done = subprocess.run([sys.executable, "-m", "physics_preserver", *arguments], capture_output=True, text=True)

@@ -9,8 +9,9 @@ import pytest
 from clips import audio_packets, with_audio
 from mattes import BACKGROUND, SIZE, picture, read_back
 from physics_preserver.nodes.matting.colours import composite, foreground_colours
-from physics_preserver.nodes.matting.encodings import ENCODINGS, GREY, KEYED
+from physics_preserver.nodes.matting.encodings import ENCODINGS, GREY, KEYED, STILLS
 from physics_preserver.nodes.matting.joining import SegmentWriter, join, joined_path
+from physics_preserver.nodes.matting.methods import STILL_FORMATS, VIDEO_FORMATS
 
 RATE = Fraction(24000, 1001)
 STEADY = [n / RATE for n in range(24)]
@@ -105,3 +106,7 @@ def test_composites_of_estimated_colours_have_no_halo():
     assert clean < halo / 5 and clean < 4
     inside = alpha == 1
     assert np.array_equal(foreground_colours(filmed, alpha)[inside], filmed[inside])
+
+
+def test_every_format_that_is_offered_has_its_encoding():
+    assert (tuple(STILLS), tuple(ENCODINGS)) == (STILL_FORMATS, VIDEO_FORMATS)

@@ -12,7 +12,8 @@ from mattes import read_back
 from physics_preserver.nodes.extraction.detection import Detection
 from physics_preserver.nodes.matting import finding
 from physics_preserver.nodes.matting.matte import matte
-from physics_preserver.nodes.matting.settings import FLAG, MODES, REPROCESS, Job, Settings
+from physics_preserver.nodes.matting.methods import FLAG, MODES, REPROCESS
+from physics_preserver.nodes.matting.settings import Job, Settings
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.writer import LosslessWriter
 from physics_preserver.nodes.stereo.finding import find_stereo
