@@ -116,7 +116,12 @@ class MatteVideo(io.ComfyNode):
                 "and writes alpha or a keyed video, frame by frame, in memory that doesn't grow."
             ),
             search_aliases=["video matting", "remove background", "rotoscope", "alpha video", "green screen", "prores"],
-            inputs=[io.Video.Input("clip", tooltip="The footage; it is read frame by frame."), *_inputs()],
+            inputs=[
+                io.MultiType.Input(
+                    "clip", [io.Video, io.Image], tooltip="The footage. A VIDEO is read frame by frame."
+                ),
+                *_inputs(),
+            ],
             outputs=_outputs(),
             is_output_node=True,
         )
@@ -143,7 +148,9 @@ class MatteVR180Video(io.ComfyNode):
             ),
             search_aliases=["vr180 matte", "stereo matting", "passthrough", "packed alpha", "side by side", "deovr"],
             inputs=[
-                io.Video.Input("clip", tooltip="The footage with both eyes, or the left eye's."),
+                io.MultiType.Input(
+                    "clip", [io.Video, io.Image], tooltip="The footage with both eyes, or the left eye's; best a VIDEO."
+                ),
                 io.Video.Input("second", optional=True, tooltip="The right eye's footage, if it is another file."),
                 io.Combo.Input(
                     "layout", options=list(LAYOUTS), default="side by side", tooltip="How the eyes lie in one clip.",

@@ -26,6 +26,8 @@ NODES = {
     "PP_ReskinWindow": ["PP_RESKIN_DONE"],
     "PP_ReskinJoin": ["VIDEO", "STRING"],
     "PP_CompositeKeptPixels": ["VIDEO", "PHYSICS_CONTROL", "STRING"],
+    "PP_MatteVideo": ["VIDEO", "STRING", "STRING"],
+    "PP_MatteVR180Video": ["VIDEO", "STRING", "STRING"],
     "PP_StereoConsistency": ["STRING", "BOOLEAN", "FLOAT", "STRING"],
     "PP_RepairPhysics": ["VIDEO", "PHYSICS_REPORT", "BOOLEAN", "STRING"],
     "PP_LoadMatteModel": ["PP_MATTE_MODEL"],

@@ -16,14 +16,19 @@ import cv2
 import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "stereo"))
 
 from comfyui import PACK
 from physics_preserver.nodes.conditioning.choices import Choices
 from physics_preserver.nodes.conditioning.plan import plan_control
 from physics_preserver.nodes.conditioning.vace import control_frames
+from physics_preserver.nodes.matting.colours import composite, foreground_colours
+from physics_preserver.nodes.matting.guided import guided_alpha
+from physics_preserver.nodes.matting.trimap import from_mask
 from physics_preserver.nodes.media.overlay import COLOURS, draw_difference, draw_overlay, tag
 from physics_preserver.nodes.media.scene import LABELS, Scene, Truth
 from shipped import SHIPPED
+from vr_scene import Person, StereoScene
 
 WIDTH, HEIGHT = 640, 480
 FRAMES, AIR = 25, 14  # of the clip, and the one in the middle of the jump
@@ -119,9 +124,42 @@ def repair_loop() -> np.ndarray:
     )
 
 
+def keyed(clip: Scene, t: int) -> np.ndarray:
+    """A frame with everything but person and board green, their edges refined."""
+    image, mask = clip.render(t), both(clip.truth(t))
+    alpha = guided_alpha(image, from_mask(mask, 4, 4), mask)
+    return composite(foreground_colours(image, alpha), alpha, (0, 200, 80))
+
+
+def matte_video() -> np.ndarray:
+    source = scene()
+    around = both(source.truth(AIR))
+    return side_by_side(
+        shown(source.render(AIR), around, 318, words="clip"), shown(keyed(source, AIR), around, 318, words="matte")
+    )
+
+
+def matte_vr180() -> np.ndarray:
+    eyes = StereoScene([Person(1.4, -12), Person(2.2, 22)], size=(720, 720), frames=1, fine=True)
+    rows = []
+    for words in ("both eyes", "both mattes"):
+        pair = []
+        for right in (False, True):
+            view, mask = eyes.view(0, right).image, np.asarray(eyes.masks(0, right).any(axis=0))
+            alpha = guided_alpha(view, from_mask(mask, 3, 3), mask)
+            made = composite(foreground_colours(view, alpha), alpha, (0, 200, 80)) if words == "both mattes" else view
+            pair.append(np.ascontiguousarray(made[240:480, 200:520]))
+        row = cv2.resize(side_by_side(*pair), (WIDTH, 238), interpolation=cv2.INTER_AREA)
+        tag(row, words, WIDTH / 2, 238 - 2.2 * LETTERS, LETTERS, COLOURS[2], centred=True)
+        rows.append(row)
+    return np.concatenate([rows[0], np.full((HEIGHT - 2 * 238, WIDTH, 3), 255, np.uint8), rows[1]])
+
+
 PICTURES: dict[str, Callable[[], np.ndarray]] = {
     "extract": extract,
     "validate": validate,
+    "matte_video": matte_video,
+    "matte_vr180": matte_vr180,
     "reskin_native": lambda: reskin("native nodes"),
     "reskin_gguf": lambda: reskin("GGUF for 8 GB"),
     "reskin_wanvideowrapper": lambda: reskin("WanVideoWrapper"),

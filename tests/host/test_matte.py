@@ -1,0 +1,60 @@
+"""Both matte workflows in a real ComfyUI, on the processor, with nothing downloaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from comfyui import PACK, Server
+from graphs import text, write_clip
+from physics_preserver.nodes.media.scene import Scene
+from vr_scene import Person, StereoScene
+
+
+def api(name: str) -> dict:
+    return json.loads((PACK / "workflows" / "api" / f"{name}.json").read_text("utf-8"))
+
+
+def run(comfyui: Server, name: str, clip: str, **chosen) -> dict:
+    """The summary that the graph's run has written."""
+    graph = api(name)
+    for node in graph.values():
+        if node["class_type"] == "LoadVideo":
+            node["inputs"]["file"] = clip
+        if node["class_type"].startswith("PP_Matte"):
+            node["inputs"] |= chosen
+    matte = next(id for id, node in graph.items() if node["class_type"].startswith("PP_Matte"))
+    outputs = comfyui.run({**graph, "folder": text(matte, 1)})
+    folder = Path(outputs["folder"]["text"][0])
+    return {**json.loads((folder / "run_summary.json").read_text("utf-8")), "folder": folder}
+
+
+def test_flat(comfyui: Server) -> None:
+    scene = Scene(width=240, height=136, frames=16)
+    write_clip(comfyui.input / "flat_matte.mp4", scene)
+    summary = run(comfyui, "matte_video", "flat_matte.mp4", format="qtrle", chunk=6)
+    with av.open(str(summary["folder"] / summary["files"]["qtrle"][0])) as container:
+        alphas = [frame.to_ndarray()[..., 0] for frame in container.decode(video=0)]
+    assert len(alphas) == 16 and summary["segments"]["count"] == 3 and summary["tracker"] == "embedded"
+    whole = scene.truth(8).masks.any(axis=0)
+    assert (alphas[8][whole] > 127).mean() > 0.7 and (alphas[8][~whole] > 127).mean() < 0.1
+    again = run(comfyui, "matte_video", "flat_matte.mp4", format="qtrle", chunk=6)
+    assert again["folder"] == summary["folder"]  # found by its input and settings, and only read
+
+
+def test_vr180(comfyui: Server) -> None:
+    scene = StereoScene([Person(1.3, 0, walks=1.5)], size=(192, 192), frames=12)
+    write_clip(comfyui.input / "vr_matte.mp4", scene)
+    summary = run(comfyui, "matte_vr180", "vr_matte.mp4", format="grey-ffv1", packed_alpha=True, qc_every=6)
+    (name,) = summary["files"]["grey-ffv1"]
+    assert name == "vr_matte_matte_grey-ffv1_LR_180.mkv" and summary["stereo"]["mode"] == "master_slave"
+    assert summary["files"]["packed"] == ["vr_matte_matte_packed_LR_180_FISHEYE_F180_alpha.mp4"]
+    with av.open(str(summary["folder"] / name)) as container:
+        alphas = [frame.to_ndarray() / 65535 for frame in container.decode(video=0)]
+    assert len(alphas) == 12
+    for eye, right in ((alphas[6][:, :192], False), (alphas[6][:, 192:], True)):
+        truth = scene.masks(6, right).any(axis=0)
+        assert np.logical_and(eye > 0.5, truth).sum() / np.logical_or(eye > 0.5, truth).sum() > pytest.approx(0.5)
