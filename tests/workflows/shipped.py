@@ -274,31 +274,31 @@ def matte_video(sheet: Sheet) -> None:
     sheet.node("PreviewAny", "Where the files are", source=made["folder"], tall=120)
     sheet.note(
         "Which format?",
-        "## What is written\n\n**prores4444** for editing, **ffv1** lossless, **vp9** for browsers, **grey** for a matte "
-        "alone, **green** over any key colour. Stopped in the middle? Run again: it goes on where it was.",
+        "## What is written\n\n**prores4444** for editing, **ffv1** lossless, **vp9** for browsers, **grey** for a "
+        "matte alone, **green** over any key colour. Stopped in the middle? Run again: it goes on where it was.",
     )
 
 
 def matte_vr180(sheet: Sheet) -> None:
     clip = load_clip(
         sheet,
-        "## Choose your VR180 clip\n\nPick it in **Load the clip**, or drop a file there: both eyes side by side, or one "
-        "above the other. It may be of any length.",
+        "## Choose your VR180 clip\n\nPick it in **Load the clip**, or drop a file there: both eyes side by side, or "
+        "one above the other. It may be of any length.",
     )
     sheet.group("2  The matte of both eyes", 460)
     made = sheet.node("PP_MatteVR180Video", clip=clip, format="green-hevc", tall=1160)
     sheet.note(
         "How do the eyes lie?",
-        "## Layout and projection\n\nSet **layout** and **projection** as the footage has them. **master_slave** carries "
-        "the left eye's masks to the right one; frames on which the eyes differ are listed.",
+        "## Layout and projection\n\nSet **layout** and **projection** as the footage has them. **master_slave** "
+        "carries the left eye's masks to the right one; frames on which the eyes differ are listed.",
     )
     sheet.group("3  What came of it", 420)
     sheet.node("PreviewAny", "The run in words", source=made["summary"], tall=220)
     sheet.node("PreviewAny", "Where the files are", source=made["folder"], tall=120)
     sheet.note(
         "For headsets",
-        "## Passthrough\n\n**green-hevc** works with chroma passthrough; **packed_alpha** also writes a fisheye video with "
-        "alpha in its corners. Names end as players read them.",
+        "## Passthrough\n\n**green-hevc** works with chroma passthrough; **packed_alpha** also writes a fisheye video "
+        "with alpha in its corners. Names end as players read them.",
     )
 
 
