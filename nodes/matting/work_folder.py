@@ -16,7 +16,7 @@ import numpy as np
 from ..media.clip import ClipError
 from ..media.folder import require_free, write_json
 from ..media.stills import natural_order
-from ..media.track import Track
+from ..media.track import RELEASE_EVERY, Track, release
 from ..media.writer import replacing
 
 SCHEMA = "physics-preserver/matte-run"
@@ -97,16 +97,9 @@ class WorkFolder:
 def save_track(folder: Path, name: str, track: Track) -> None:
     """Keep a track; its .json comes last and says that all of it is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for kind, array in (("masks", track.packed), ("soft", track.soft)):
-        if array is None:
-            continue
-        with replacing(folder / f"{name}_{kind}.npy", overwrite=True) as partial:
-            kept = np.lib.format.open_memmap(partial, "w+", array.dtype, array.shape)
-            for t in range(len(array)):
-                kept[t] = array[t]
-                if t % 64 == 63:
-                    kept.flush()
-            del kept
+    _save_frames(folder / f"{name}_masks.npy", track.packed)
+    if track.soft is not None:
+        _save_frames(folder / f"{name}_soft.npy", track.soft)
     np.save(folder / f"{name}_scores.npy", track.scores, allow_pickle=False)
     write_json(
         folder / f"{name}.json",
@@ -117,6 +110,17 @@ def save_track(folder: Path, name: str, track: Track) -> None:
             "tracker": track.tracker, "warnings": track.warnings, "soft": track.soft is not None,
         },
     )  # fmt: skip
+
+
+def _save_frames(file: Path, array: np.ndarray) -> None:
+    """Write an array frame by frame, whole or not at all; of one that is mapped only a few frames are in memory."""
+    about = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    with replacing(file, overwrite=True) as partial, partial.open("wb") as data:
+        np.lib.format.write_array_header_1_0(data, about)
+        for t in range(len(array)):
+            data.write(np.ascontiguousarray(array[t]).tobytes())
+            if isinstance(array, np.memmap) and t % RELEASE_EVERY == 0:
+                release(array)
 
 
 def load_track(folder: Path, name: str) -> Track | None:

@@ -80,7 +80,7 @@ class Track:
         if isinstance(self.packed, np.memmap):
             masks = np.array(masks)
             if t % RELEASE_EVERY == 0:
-                _release(self.packed)
+                release(self.packed)
         return masks
 
     def masks(self, t: int) -> np.ndarray:
@@ -233,7 +233,7 @@ def _resize(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.resize(mask.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT).view(bool)
 
 
-def _release(packed: np.memmap) -> None:
+def release(packed: np.memmap) -> None:
     """Give the mapped pages back to the system; they are read again from the file when they are needed."""
     mapped = packed._mmap  # type: ignore[attr-defined]
     if hasattr(mapped, "madvise") and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
