@@ -11,6 +11,7 @@ import numpy as np
 
 SIZE = (66, 98)
 BACKGROUND = (10, 200, 40)
+DISC_SIZE = (96, 160)
 
 
 def picture(n: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
@@ -19,6 +20,21 @@ def picture(n: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarra
     alpha = np.clip((24 - np.hypot(x - 30 - n, y - 32)) / 8, 0, 1).astype(np.float32)
     colours = np.dstack([40 + x, 60 + 2 * y, np.full(size, 20 + 5 * n)]).astype(np.uint8)
     return colours, alpha
+
+
+def disc_alpha(t: int, size=DISC_SIZE) -> np.ndarray:
+    """float32 [H, W]: a disc with a soft edge that moves to the right, three times oversampled."""
+    y, x = np.mgrid[: 3 * size[0], : 3 * size[1]] / 3 + 1 / 6
+    inside = np.clip((20 - np.hypot(x - 40 - 1.5 * t, y - 50)) / 2 + 0.5, 0, 1)
+    return inside.reshape(size[0], 3, size[1], 3).mean(axis=(1, 3)).astype(np.float32)
+
+
+def disc_image(t: int, size=DISC_SIZE) -> np.ndarray:
+    y, x = np.mgrid[: size[0], : size[1]]
+    back = np.dstack([60 + 40 * np.sin(x / 5), 80 + 40 * np.sin(y / 4 + x / 9), 90 + 0 * x])
+    front = np.dstack([220 + 0 * x, 150 + 30 * np.sin((x - 1.5 * t) / 3), 60 + 0 * x])
+    alpha = disc_alpha(t, size)[..., None]
+    return np.rint(front * alpha + back * (1 - alpha)).astype(np.uint8)
 
 
 def read_back(path: Path, alpha_of: str) -> tuple[list[Fraction], list[np.ndarray], list[np.ndarray]]:

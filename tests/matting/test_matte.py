@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 from clips import audio_packets, with_audio
-from mattes import read_back
+from mattes import DISC_SIZE as SIZE
+from mattes import disc_alpha, disc_image, read_back
 from physics_preserver.nodes.extraction.detection import Detection, DetectionError
 from physics_preserver.nodes.matting.anchor import find_anchor, is_empty
 from physics_preserver.nodes.matting.matte import matte
@@ -23,23 +24,6 @@ from physics_preserver.nodes.matting.settings import Job, Limits, Settings
 from physics_preserver.nodes.media.clip import ClipError
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.writer import LosslessWriter
-
-SIZE = (96, 160)
-
-
-def disc_alpha(t: int, size=SIZE) -> np.ndarray:
-    """float32 [H, W]: a disc with a soft edge that moves to the right, three times oversampled."""
-    y, x = np.mgrid[: 3 * size[0], : 3 * size[1]] / 3 + 1 / 6
-    inside = np.clip((20 - np.hypot(x - 40 - 1.5 * t, y - 50)) / 2 + 0.5, 0, 1)
-    return inside.reshape(size[0], 3, size[1], 3).mean(axis=(1, 3)).astype(np.float32)
-
-
-def disc_image(t: int, size=SIZE) -> np.ndarray:
-    y, x = np.mgrid[: size[0], : size[1]]
-    back = np.dstack([60 + 40 * np.sin(x / 5), 80 + 40 * np.sin(y / 4 + x / 9), 90 + 0 * x])
-    front = np.dstack([220 + 0 * x, 150 + 30 * np.sin((x - 1.5 * t) / 3), 60 + 0 * x])
-    alpha = disc_alpha(t, size)[..., None]
-    return np.rint(front * alpha + back * (1 - alpha)).astype(np.uint8)
 
 
 def disc_clip(path: Path, frames: int = 24, dark: int = 0, audio: Path | None = None) -> Path:
