@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from . import host
-from .media.folder import package_version
 
 NAME = "physics-preserver"
 
@@ -20,6 +19,8 @@ def version() -> str | None:
         import tomllib
     except ImportError:  # Python 3.10
         import tomli as tomllib
+
+    from .media.folder import package_version
 
     project = Path(__file__).resolve().parents[1] / "pyproject.toml"
     if project.is_file():
