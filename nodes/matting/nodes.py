@@ -241,7 +241,10 @@ class RefineMatte(io.ComfyNode):
             trimaps = Trimaps(tracked, choices)
         footage = open_clip(clip) if tracked is None else open_clip(clip, rate=tracked.rate)
         drawn = None if trimap is None else _grey_footage(trimap, footage.rate)
-        batch = MaskBatch(footage.count(), (footage.height, footage.width)) if as_masks else None
+        batch = None
+        if as_masks:
+            frames = footage.count() if tracked is None else len(tracked)
+            batch = MaskBatch(frames, (footage.height, footage.width))
         file = host.new_temporary_file("physics_matte", ".mp4")
         with open_refiner(method, model, tile, overlap, reuse) as refiner, GreyVideo(file, footage) as video:
             for one in matted(footage, refiner, trimaps, drawn):

@@ -14,6 +14,9 @@ from .methods import SOURCES
 
 OUTSIDE, UNKNOWN, INSIDE = 0, 128, 255
 
+# The logit of what no object is near to.
+SURELY_NOT = -32.0
+
 
 class EmptyBand(ValueError):
     """A frame that has a subject and no unknown pixel: nothing could be refined there."""
@@ -92,8 +95,8 @@ class Trimaps:
                 "this track has no soft logits; switch on soft_logits in Track Objects (SAM 2.1), or make the trimap "
                 "from masks"
             )
-        self._soft = track.soft if self.choices.source != "masks" else None
-        self.report = TrimapReport("masks" if self._soft is None else "logits")
+        self._soft = track.soft is not None and self.choices.source != "masks"
+        self.report = TrimapReport("logits" if self._soft else "masks")
 
     def __len__(self) -> int:
         return len(self._track)
@@ -115,11 +118,11 @@ class Trimaps:
         """
         choices = self.choices
         mask = self.mask(t)
-        if self._soft is None:
+        if not self._soft:
             trimap = from_mask(mask, choices.inside, choices.outside)
         else:
-            logits = np.asarray(self._soft[t, self._objects], np.float32)
-            united = logits.max(axis=0) if len(logits) else np.full(self._soft.shape[2:], -np.inf, np.float32)
+            logits = self._track.logits(t)[self._objects]
+            united = logits.max(axis=0, initial=SURELY_NOT)
             trimap = from_logits(united, self._track.clip_size, choices.foreground, choices.background)
         unknown = np.count_nonzero(trimap == UNKNOWN)
         subject = mask.any() or (trimap == INSIDE).any()
@@ -135,7 +138,7 @@ class Trimaps:
         return trimap
 
     def _cure(self) -> str:
-        if self._soft is None:
+        if not self._soft:
             return (
                 f"the band is {self.choices.inside:g} px inside and {self.choices.outside:g} px outside of the mask; "
                 "make it wider"

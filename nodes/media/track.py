@@ -83,6 +83,19 @@ class Track:
                 release(self.packed)
         return masks
 
+    def logits(self, t: int) -> np.ndarray:
+        """float32 [N, h', w'] of frame t, as `soft` has them; walking a long track this way keeps memory flat.
+
+        Raises:
+            ValueError: this track has none.
+        """
+        if self.soft is None:
+            raise ValueError("this track has no soft logits")
+        logits = np.array(self.soft[t], np.float32)
+        if isinstance(self.soft, np.memmap) and t % RELEASE_EVERY == 0:
+            _release(self.soft)
+        return logits
+
     def masks(self, t: int) -> np.ndarray:
         """bool [N, H, W] of frame t, at the clip's size."""
         masks = unpack(self.packed_masks(t), self.mask_size[1])

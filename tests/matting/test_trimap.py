@@ -64,6 +64,14 @@ def test_logits_are_cut_at_the_probabilities():
     assert np.array_equal(trimap, expected)
 
 
+def test_a_track_of_nothing_has_nothing_unknown():
+    track = TrackBuilder((), SIZE, Fraction(24))
+    track.append(np.zeros((0, *SIZE), bool), np.zeros(0))
+    empty = track.finish()
+    empty.soft = np.zeros((1, 0, 15, 20), np.float16)
+    assert (Trimaps(empty).at(0) == 0).all() and (Trimaps(empty, TrimapChoices(source="masks")).at(0) == 0).all()
+
+
 def test_small_logits_come_out_at_the_clips_size():
     track = track_of((square(15, 20, 20),))
     soft = np.full((1, 1, 15, 20), -10, np.float16)

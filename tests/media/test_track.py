@@ -133,3 +133,13 @@ def test_png_folders_give_back_the_masks(tmp_path):
         read_masks(tmp_path, track.labels, track.rate)
     with pytest.raises(ClipError, match="no folder mask_dog"):
         read_masks(tmp_path, ("dog",), track.rate)
+
+
+def test_logits_are_read_frame_by_frame_from_their_file(tmp_path):
+    track = built(masks_of())
+    with pytest.raises(ValueError, match="no soft logits"):
+        track.logits(0)
+    values = np.random.default_rng(0).normal(0, 5, (7, 2, 8, 9)).astype(np.float16)
+    track.soft = np.memmap(tmp_path / "soft", np.float16, "w+", shape=values.shape)
+    track.soft[:] = values
+    assert all(np.array_equal(track.logits(t), values[t].astype(np.float32)) for t in range(7))
