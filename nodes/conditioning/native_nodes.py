@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +168,21 @@ def footage_of(clip: Clip, track: Track, plan: ControlPlan, choices: Choices, gu
         if footage is not None and footage.index() != len(track):
             raise ConditioningError(f"{name} has {footage.index()} frames, the track {len(track)}")
     return Footage(clip, track, plan, choices, guide, frames)
+
+
+def run_key(hidden: Any, without: Collection[str] = ()) -> tuple[str, list[str]]:
+    """The key of what a node stands on, see `identity.workflow_key`; and a note where it can't be known again.
+
+    Args:
+        hidden: the node's, with dynprompt and unique_id.
+        without: its inputs that don't matter.
+    """
+    from .identity import NeverTheSame, workflow_key
+
+    try:
+        return workflow_key(hidden.dynprompt.get_node, hidden.unique_id, host.named_files, without), []
+    except NeverTheSame as reason:
+        return uuid.uuid4().hex[:16], [f"this run can't be continued after a crash: {reason}"]
 
 
 def _generate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count, islice
@@ -15,6 +17,7 @@ from ..media.patched import Patch, PatchedClip
 from ..media.writer import LosslessWriter
 from .choices import EDGES, NOTHING, TIGHT, Choices, ConditioningError
 from .reskin import SEEDS, Footage, Generate, make_window
+from .run_folder import is_whole
 from .windows import plan_range
 
 SCHEMA_VERSION = 1
@@ -26,6 +29,8 @@ SEED_STEP = 1_000_003
 
 # Judges a clip as Validate Physics does; gives the report.
 Judge = Callable[[Clip], dict[str, Any]]
+# Where a range is kept that an attempt has made: (a name for all that went before, start, stop) -> file.
+Place = Callable[[str, int, int], Path]
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def repair(
     report: Mapping[str, Any],
     generator: Callable[[float], Generate],
     judge: Judge,
-    scratch: Callable[[], Path],
+    place: Place,
     seed: int,
     attempts: int,
     window: int,
@@ -99,7 +104,7 @@ def repair(
         report: of Validate Physics on it.
         generator: from a factor on the control's strength to what runs the model.
         judge: see Judge.
-        scratch: a new file name for each range that is made.
+        place: see Place. A file that is there already, from a run that broke off, is used.
         seed: of the run that made the clip. Run n of attempt k, both from 0, has seed + (k + 1) * SEED_STEP + n.
         attempts: at most.
         window, overlap: as for `plan_windows`; a longer range takes several windows.
@@ -119,7 +124,10 @@ def repair(
         first_seed = (seed + (attempt + 1) * SEED_STEP) % SEEDS
         seeds = count(first_seed)
         generate = generator(rung.strength)
-        patches = [make_range(chosen, best, *part, generate, seeds, scratch(), window, overlap) for part in ranges]
+        past = _name_of(tried)
+        patches = [
+            make_range(chosen, best, *part, generate, seeds, place(past, *part), window, overlap) for part in ranges
+        ]
         candidate = PatchedClip(best, patches)
         judged = judge(candidate)
         taken = [is_better(part, current, judged) for part in ranges]
@@ -189,11 +197,15 @@ def make_range(
     window: int,
     overlap: int,
 ) -> Patch:
-    """Make frames start <= t < stop of `clip` anew, into a lossless file."""
+    """Make frames start <= t < stop of `clip` anew, into a lossless file; none if it is there and whole."""
     windows = plan_range(len(footage), start, stop, window, overlap)
+    if is_whole(file, stop - start):
+        for _ in windows:
+            next(seeds)
+        return Patch(start, stop, file)
     height, width = footage.size
     made: list[np.ndarray] = []
-    with LosslessWriter(file, width, height, clip.rate) as video:
+    with LosslessWriter(file, width, height, clip.rate, overwrite=True) as video:
         for number, one in enumerate(windows):
             if number == 0:
                 before = _images(clip, one.start, one.kept)
@@ -287,6 +299,13 @@ def spans(clip: PatchedClip, total: int) -> list[tuple[int, int]]:
         else:
             found.append((t, t + 1))
     return found
+
+
+def _name_of(tried: Sequence[Mapping[str, Any]]) -> str:
+    """A name that is the same only after the same attempts with the same outcome."""
+    outcome = [[part["start"], part["stop"], part["taken"]] for one in tried for part in one["ranges"]]
+    digest = hashlib.sha256(json.dumps(outcome).encode()).hexdigest()[:8]
+    return f"attempt_{len(tried) + 1:02d}_{digest}"
 
 
 def _in_words(part: Mapping[str, Any]) -> str:

@@ -11,7 +11,16 @@ from comfy_api.latest import InputImpl, io, ui
 from .. import host
 from ..extraction.subjects import check_detector_choice, detector_choices
 from .latents import TRAINED_LENGTH
-from .native_nodes import ObjectTrack, Sampling, choice_inputs, footage_of, guide_inputs, model_inputs, sampling_inputs
+from .native_nodes import (
+    ObjectTrack,
+    Sampling,
+    choice_inputs,
+    footage_of,
+    guide_inputs,
+    model_inputs,
+    run_key,
+    sampling_inputs,
+)
 from .windows import DEFAULT_OVERLAP, LEAST_OVERLAP
 
 if TYPE_CHECKING:
@@ -96,6 +105,7 @@ class RepairPhysics(io.ComfyNode):
                 io.Boolean.Output("passed", tooltip="True when the physics of what comes out survived."),
                 io.String.Output("summary", tooltip="The verdict and every attempt in words."),
             ],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
             is_output_node=True,
         )
 
@@ -127,6 +137,7 @@ class RepairPhysics(io.ComfyNode):
         from .plan import plan_control
         from .references import reference_sheet
         from .repair import needs_repair, repair
+        from .run_folder import RepairFolder
 
         untouched = needs_repair(report) or (None if max_attempts else "no attempts are allowed")
         tracked = from_socket(track)
@@ -146,21 +157,26 @@ class RepairPhysics(io.ComfyNode):
         footage = footage_of(open_clip(clip, rate=tracked.rate), tracked, plan, choices, guide_video, frames)
         model = Sampling(**sampling)
         sheet = None if references is None else reference_sheet(references, plan.width, plan.height)
+        key, notes = run_key(cls.hidden)
+        folder = RepairFolder(host.keyed_output_folder("physics/repair", key))
         done = repair(
             footage,
             made,
             report,
             lambda factor: model.generate(sheet, model.strength * factor),
             _judge(report, footage, detector, sam2),
-            lambda: host.new_temporary_file("physics_range", ".mp4"),
+            folder.place,
             model.seed,
             max_attempts,
             window,
             overlap,
         )
-        for line in done.summary.splitlines():
+        summary = "\n".join([done.summary, *notes])
+        for line in summary.splitlines():
             logging.info("Physics Preserver, Repair Physics: %s", line)
-        return _output(generated, done.clip, done.report, done.summary)
+        finished = _output(generated, done.clip, done.report, summary)
+        folder.clean()
+        return finished
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:

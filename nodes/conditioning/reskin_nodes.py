@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,16 @@ from comfy_execution.graph_utils import GraphBuilder
 
 from .. import host
 from .latents import TRAINED_LENGTH
-from .native_nodes import ObjectTrack, Sampling, choice_inputs, footage_of, guide_inputs, model_inputs, sampling_inputs
+from .native_nodes import (
+    ObjectTrack,
+    Sampling,
+    choice_inputs,
+    footage_of,
+    guide_inputs,
+    model_inputs,
+    run_key,
+    sampling_inputs,
+)
 from .windows import DEFAULT_OVERLAP, LEAST_OVERLAP
 
 if TYPE_CHECKING:
@@ -146,7 +154,7 @@ class ReskinLongClip(io.ComfyNode):
         footage = footage_of(source, tracked, plan, choices, guide_video, range(len(tracked)))
         windows = plan_windows(len(tracked), window, overlap)
         control = describe(source, tracked, replace(plan, frames=tuple(footage.frames)), choices)
-        key, notes = cls._key()
+        key, notes = run_key(cls.hidden, ("filename_prefix",))
         folder = host.keyed_output_folder(filename_prefix, key)
         run = RunFolder(folder, windows, footage.size, source.rate, container_for(source.audio_file()))
         finished = run.begin()
@@ -165,16 +173,6 @@ class ReskinLongClip(io.ComfyNode):
             done = graph.node("PP_ReskinWindow", job=job, number=number, before=done).out(0)
         joined = graph.node("PP_ReskinJoin", job=job, done=done)
         return io.NodeOutput(joined.out(0), joined.out(1), control, expand=graph.finalize())
-
-    @classmethod
-    def _key(cls) -> tuple[str, list[str]]:
-        from .identity import NeverTheSame, workflow_key
-
-        find, hidden = host.named_files, cls.hidden
-        try:
-            return workflow_key(hidden.dynprompt.get_node, hidden.unique_id, find, without=("filename_prefix",)), []
-        except NeverTheSame as reason:
-            return uuid.uuid4().hex[:16], [f"this run can't be continued after a crash: {reason}"]
 
 
 class ReskinWindow(io.ComfyNode):

@@ -60,7 +60,9 @@ class RunFolder:
             raise FileExistsError(f"{self.folder} is there and no run of Reskin Long Clip; choose another prefix")
         write_json(file, about)
         finished = 0
-        while finished < len(self.windows) and self._is_whole(finished):
+        for number, window in enumerate(self.windows):
+            if not is_whole(self._file(number), window.stop - window.start):
+                break
             finished += 1
         return finished
 
@@ -92,13 +94,6 @@ class RunFolder:
     def _file(self, number: int) -> Path:
         return self.folder / f"window_{number:05d}.mp4"
 
-    def _is_whole(self, number: int) -> bool:
-        window, file = self.windows[number], self._file(number)
-        try:
-            return file.is_file() and VideoClip(file).index() == window.stop - window.start
-        except ClipError:  # damaged by something else than a crash of ours; it is made again
-            return False
-
     def _remove_windows(self) -> None:
         for pattern in ("window_*.mp4", ".window_*.partial.mp4"):
             for file in self.folder.glob(pattern):
@@ -113,3 +108,33 @@ class RunFolder:
             "height": self.size[0],
             "rate": str(self.rate),
         }
+
+
+@dataclass(frozen=True)
+class RepairFolder:
+    """Where a repair keeps the ranges that it has made, until it is finished; `folder` is of this run alone."""
+
+    folder: Path
+
+    def place(self, past: str, start: int, stop: int) -> Path:
+        """The file of a range; see `repair.Place`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"{past}_frames_{start:05d}_{stop - 1:05d}.mp4"
+
+    def clean(self) -> None:
+        """Remove the ranges, and the folder if nothing else is in it."""
+        if not self.folder.is_dir():
+            return
+        for pattern in ("attempt_*.mp4", ".attempt_*.partial.mp4"):
+            for file in self.folder.glob(pattern):
+                file.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def is_whole(file: Path, frames: int) -> bool:
+    """Whether a file is there and has so many frames; one that was damaged is made again."""
+    try:
+        return file.is_file() and VideoClip(file).index() == frames
+    except ClipError:
+        return False

@@ -23,6 +23,7 @@ from physics_preserver.nodes.conditioning.repair import (
     repairable,
 )
 from physics_preserver.nodes.conditioning.reskin import Footage
+from physics_preserver.nodes.conditioning.run_folder import RepairFolder
 from physics_preserver.nodes.media.clip import Clip
 from physics_preserver.nodes.media.video import VideoClip
 from physics_preserver.nodes.validation.validate import validate
@@ -56,10 +57,9 @@ def useless(images: np.ndarray, masks: np.ndarray, seed: int) -> np.ndarray:
 def repaired(
     clip: Clip, generator: Callable[[float], Any], folder: Path, attempts: int = 3, source: Footage | None = None
 ) -> Repaired:
-    numbers = count()
     return repair(
         source or footage(), clip, judge(clip), generator, judge,
-        lambda: folder / f"range_{next(numbers)}.mp4", 7, attempts, 81, 10,
+        RepairFolder(folder).place, 7, attempts, 81, 10,
     )  # fmt: skip
 
 
@@ -111,6 +111,28 @@ def test_each_range_keeps_its_better_take_and_the_next_attempt_is_a_rung_up(tmp_
     assert "not taken" in found.summary
 
 
+def test_a_repair_that_broke_off_makes_no_range_twice(tmp_path: Path) -> None:
+    clip, seeds = planted((8, 13), (28, 34)), []
+
+    def dies_second(strength: float):
+        def run(shown: np.ndarray, masks: np.ndarray, seed: int) -> np.ndarray:
+            seeds.append(seed)
+            if len(seeds) == 2:
+                raise KeyboardInterrupt
+            return perfect(shown, masks, seed)
+
+        return run
+
+    with pytest.raises(KeyboardInterrupt):
+        repaired(clip, dies_second, tmp_path)
+    found = repaired(clip, dies_second, tmp_path)
+    assert seeds == [7 + SEED_STEP, 8 + SEED_STEP, 8 + SEED_STEP], "the first range was there already"
+    assert found.report["passed"] and len(found.report["repair"]["attempts"]) == 1
+    (tmp_path / "mine.txt").write_text("")
+    RepairFolder(tmp_path).clean()
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
 def test_what_gets_no_better_is_left_as_it_came_and_every_attempt_is_told(tmp_path: Path) -> None:
     clip = planted((20, 29))
     shown: list[np.ndarray] = []
@@ -160,9 +182,14 @@ def test_a_range_longer_than_a_window_takes_several(tmp_path: Path) -> None:
     assert len(made) == 33 and equal(made, images(clip_of(SOURCE))[5:38], range(33))
 
 
-def test_clips_that_do_not_belong_together_are_named() -> None:
+def test_clips_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
+    def run(clip: Clip, frames: int) -> Repaired:
+        place = RepairFolder(tmp_path).place
+        return repair(footage(), clip, {"total_frames": frames}, lambda s: perfect, judge, place, 0, 1, 81, 10)
+
     with pytest.raises(ConditioningError, match="has 40 frames, the source 41.*control"):
-        repair(footage(), clip_of(SOURCE[:40]), {"total_frames": 40}, lambda s: perfect, judge, Path, 0, 1, 81, 10)
-    small = clip_of([ride(t, size=(48, 80)) for t in range(FRAMES)])
+        run(clip_of(SOURCE[:40]), 40)
     with pytest.raises(ConditioningError, match="is 80x48, VACE would make it 160x96"):
-        repair(footage(), small, {"total_frames": FRAMES}, lambda s: perfect, judge, Path, 0, 1, 81, 10)
+        run(clip_of([ride(t, size=(48, 80)) for t in range(FRAMES)]), FRAMES)
+    with pytest.raises(ConditioningError, match="report is of 30 frames"):
+        run(clip_of(SOURCE), 30)

@@ -78,6 +78,7 @@ def test_the_planted_range_is_made_anew_and_everything_else_is_the_same_to_the_b
     assert attempt["seed"] != SEED
     said = outputs["summary"]["text"][0]
     assert "frames made anew: 40 to 60; 52 of 73 are as they came" in said
+    assert not list(tiny_wan.output.glob("physics/repair_*")), "what a broken run would need is gone"
 
     (generated,) = tiny_wan.output.glob("physics/loop_*/reskin.mp4")
     before, after = images(generated), images(saved(tiny_wan, outputs))
