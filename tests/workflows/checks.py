@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sheet import WIDGETS, Info
+from sheet import WIDGETS, Info, fields
 
 Graph = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ def _api_problems(graph: Graph, info: Info, files: Sequence[str]) -> Iterator[st
         if kind not in info:
             yield f"{id}: no node {kind}"
             continue
-        inputs = {**info[kind]["input"].get("required", {}), **info[kind]["input"].get("optional", {})}
+        inputs = {one.name: one.spec for one in fields(info[kind], node["inputs"]) if not one.extra}
         for name in info[kind]["input"].get("required", {}):
             if name not in node["inputs"]:
                 yield f"{id} {kind}: {name} is missing"

@@ -58,6 +58,7 @@ class Field:
     socket: bool = False
     optional: bool = False
     extra: bool = False  # a widget of the editor alone, which the server doesn't know
+    spec: Sequence[Any] = ()  # as /object_info has it
 
 
 @dataclass
@@ -87,7 +88,7 @@ class Node:
 
     def fields(self) -> list[Field]:
         """The inputs, sockets first, then those with a widget, as the editor keeps them."""
-        found = list(_fields(self.info, self.values))
+        found = list(fields(self.info, self.values))
         return [one for one in found if one.socket] + [one for one in found if not one.socket]
 
 
@@ -255,7 +256,8 @@ class Sheet:
         }
 
 
-def _fields(info: Info, values: Mapping[str, Any], prefix: str = "") -> Iterator[Field]:
+def fields(info: Info, values: Mapping[str, Any], prefix: str = "") -> Iterator[Field]:
+    """All inputs of a node, also those that its choices bring: "format.codec"."""
     for need in ("required", "optional"):
         inputs = info["input"].get(need, {})
         for name in info.get("input_order", {}).get(need, inputs):
@@ -264,13 +266,14 @@ def _fields(info: Info, values: Mapping[str, Any], prefix: str = "") -> Iterator
             kind = "COMBO" if isinstance(kind, list) else kind
             full = prefix + name
             if kind not in WIDGETS or options.get("forceInput"):
-                yield Field(full, kind, socket=True, optional=need == "optional")
+                yield Field(full, kind, socket=True, optional=need == "optional", spec=inputs[name])
                 continue
             value = values.get(full, _default(kind, options, choices))
-            yield Field(full, kind, value, optional=need == "optional")
+            yield Field(full, kind, value, optional=need == "optional", spec=inputs[name])
             if kind == "COMFY_DYNAMICCOMBO_V3":  # its choice brings inputs of its own
-                chosen = next(option for option in choices if option["key"] == value)
-                yield from _fields({"input": chosen["inputs"]}, values, f"{full}.")
+                chosen = [option["inputs"] for option in choices if option["key"] == value]
+                for brought in chosen:
+                    yield from fields({"input": brought}, values, f"{full}.")
             if options.get("control_after_generate", kind == "INT" and name in ("seed", "noise_seed")):
                 yield Field("control_after_generate", "COMBO", "fixed", extra=True)
             if any(options.get(upload) for upload in UPLOADS):
@@ -294,7 +297,7 @@ def _inputs(node: Node) -> dict[str, Any]:
             link = node.links[one.name]
             if not link.node.bypassed:
                 taken[one.name] = [str(link.node.id), link.output]
-        elif not one.socket and not one.extra and (one.name in node.values or not one.optional) and "." not in one.name:
+        elif one.name in node.values or not (one.socket or one.extra or one.optional or "." in one.name):
             taken[one.name] = one.value
     return {**taken, **node.in_api}
 
