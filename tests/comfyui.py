@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -184,6 +185,22 @@ class Server:
     def run(self, graph: Mapping[str, Any]) -> dict[str, Any]:
         """`submit` and `wait`."""
         return self.wait(self.submit(graph))
+
+    def memory_mb(self) -> float:
+        """Its resident memory; skips where /proc doesn't tell."""
+        status = Path(f"/proc/{self._process.pid}/status")
+        if not status.is_file():
+            pytest.skip("memory is read from /proc")
+        found = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
+        assert found is not None
+        return int(found[1]) / 1024
+
+    def settled_mb(self, least: float, limit_s: float = 30) -> float:
+        """Its memory once it is down to `least`, or after `limit_s`: ComfyUI collects garbage every 10 s."""
+        end = time.monotonic() + limit_s
+        while (found := self.memory_mb()) > least and time.monotonic() < end:
+            time.sleep(1)
+        return found
 
     def stop(self) -> None:
         """End the server that this object started."""

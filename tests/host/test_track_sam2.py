@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import time
 from pathlib import Path
@@ -68,19 +67,9 @@ def run(comfyui: Server, **choices: Any) -> tuple[Physics, str]:
     return read_physics(Path(outputs["6"]["text"][0])), outputs["7"]["text"][0]
 
 
-def memory_mb(comfyui: Server) -> float:
-    """The server's resident memory."""
-    status = Path(f"/proc/{comfyui._process.pid}/status")
-    if not status.is_file():
-        pytest.skip("memory is read from /proc")
-    found = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
-    assert found is not None
-    return int(found[1]) / 1024
-
-
 def test_two_runs_leave_equal_memory_with_a_cancelled_one_between(comfyui: Server, checkpoint: Path) -> None:
     first, summary = run(comfyui)
-    after_first = memory_mb(comfyui)
+    after_first = comfyui.memory_mb()
     # Other names, that aren't used: the same work again, not taken from the cache.
     job = comfyui.submit(graph(labels="a"))
     time.sleep(4)
@@ -88,13 +77,9 @@ def test_two_runs_leave_equal_memory_with_a_cancelled_one_between(comfyui: Serve
     comfyui.post("/interrupt", {})
     with pytest.raises(Interrupted):
         comfyui.wait(job, 60)
-    took, after_cancel = time.monotonic() - start, memory_mb(comfyui)
-    # ComfyUI collects garbage every 10 s.
-    while after_cancel - after_first >= SLACK_MB and time.monotonic() - start < 30:
-        time.sleep(1)
-        after_cancel = memory_mb(comfyui)
+    took, after_cancel = time.monotonic() - start, comfyui.settled_mb(after_first + SLACK_MB)
     second, _ = run(comfyui, labels="b")
-    after_second = memory_mb(comfyui)
+    after_second = comfyui.memory_mb()
     print(f"MB: {after_first:.0f}, cancelled after {took:.1f} s {after_cancel:.0f}, again {after_second:.0f}")
     assert "Tracker: SAM 2.1 tiny" in summary and first.track.labels == ("rider", "board")
     assert len(first.track) == FRAMES and np.array_equal(first.track.packed, second.track.packed)

@@ -84,9 +84,21 @@ STEPS = (
     "## Steps\n\n20 steps and cfg 6 are Wan's own. For a first look 10 do.\n\n**strength** over 1 holds more to the "
     "control, under 1 to the words."
 )
+WINDOWS = (
+    "## Windows\n\n81 frames go through the model together. Each window is shown the last frames that the one before "
+    "has made, and goes on from there; where they meet, colours fade over.\n\nStopped, crashed? **Run** the same graph "
+    "again: it goes on with the window it was in. Finished windows and the result lie in **output/physics**."
+)
 JUDGED = (
     "## Passed or failed?\n\nThe report names each rule and its worst frames. Failed? Another **seed**, a stronger "
     "**guide**, or the workflow **repair_loop**, which mends only the frames that failed."
+)
+
+
+KEPT = (
+    "## The original, and in it the new\n\nOutside the masks every pixel is the original's. **size** *source* pastes "
+    "the new part into the clip's own frames; *control* gives the model's size.\n\n**Save the clip** makes a file that "
+    "any player shows. With its format on *auto* it keeps the lossless one, for further work."
 )
 
 
@@ -124,9 +136,9 @@ def files(*models: Model, more: str = "") -> str:
     return "\n\n".join(["## Files", *lines, *([more] if more else [])])
 
 
-def native_models(sheet: Sheet) -> tuple[Link, Link, Link]:
-    """The first column of group 4: MODEL, CLIP and VAE."""
-    sheet.group("4  The model, and what it is told")
+def native_models(sheet: Sheet, number: int = 4) -> tuple[Link, Link, Link]:
+    """The first column of a group: MODEL, CLIP and VAE."""
+    sheet.group(f"{number}  The model, and what it is told")
     model = sheet.node("UNETLoader", "Load Wan VACE", unet_name=VACE.name, models=[VACE])
     clip = sheet.node("CLIPLoader", "Load the text encoder", clip_name=TEXT.name, type="wan", models=[TEXT])
     vae = sheet.node("VAELoader", "Load Wan's VAE", vae_name=VAE.name, models=[VAE])
@@ -207,10 +219,26 @@ def sample(sheet: Sheet, model: Link, words: tuple[Link, Link], vae: Link, made:
     return sheet.node("VAEDecode", samples=trimmed["LATENT"], vae=vae)["IMAGE"]
 
 
-def judge(sheet: Sheet, clip: Link, track: Link, generated: Link, made: Node) -> None:
+def keep(sheet: Sheet, clip: Link, frames: Link, made: Node) -> Node:
+    """Group 6: Composite Kept Pixels, which gives the clip and what it shows of the source; and the clip saved."""
+    whole = paste_back(sheet, clip, frames, made)
+    # Any player shows this; what the composite gives is lossless, and few do.
+    playable = {"format": "mp4", "format.codec": "h264", "format.codec.encoding": "re-encode"}
+    sheet.node("SaveVideo", "Save the clip", video=whole["video"], filename_prefix="video/reskin", tall=420, **playable)
+    sheet.note("What is saved?", KEPT)
+    return whole
+
+
+def paste_back(sheet: Sheet, clip: Link, frames: Link, made: Node) -> Node:
+    sheet.group("6  Put back what stays", 420)
+    about = {"masks": made["consumed_masks"], "control": made["control"]}
+    return sheet.node("PP_CompositeKeptPixels", clip=clip, generated=frames, size="source", **about)
+
+
+def judge(sheet: Sheet, clip: Link, track: Link, whole: Node) -> None:
     """The last group: Validate Physics and a comparison."""
     sheet.group("7  Did the physics survive?", 680)
-    about = made["control"]
+    generated, about = whole["video"], whole["control"]
     verdict = sheet.node("PP_ValidatePhysics", source=track, clip=clip, generated=generated, control=about, tall=1000)
     compare(sheet, clip, track, generated, verdict, control=about)
     sheet.note("And now?", JUDGED)

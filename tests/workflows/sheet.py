@@ -328,10 +328,9 @@ def _note_tall(text: str, width: int) -> int:
 
 
 def _tall(node: Node) -> int:
-    fields = node.fields()
-    sockets = sum(one.socket for one in fields)
+    inputs = node.fields()
+    sockets = sum(one.socket for one in inputs)
     rows = max(sockets, len(node.info["output"])) * SLOT_HEIGHT
-    lines = [one for one in fields if not one.socket]
-    inputs = {**node.info["input"].get("required", {}), **node.info["input"].get("optional", {})}
-    texts = sum(len(inputs.get(one.name, ())) > 1 and bool(inputs[one.name][1].get("multiline")) for one in lines)
+    lines = [one for one in inputs if not one.socket]
+    texts = sum(len(one.spec) > 1 and bool(one.spec[1].get("multiline")) for one in lines)
     return rows + (len(lines) - texts) * WIDGET_HEIGHT + texts * TEXT_HEIGHT + MARGIN

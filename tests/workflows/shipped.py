@@ -13,8 +13,10 @@ from parts import (
     SAM2,
     SAY_IT,
     STEPS,
+    WHAT_CHANGES,
     WHICH_CLIP,
     WHICH_DETECTOR,
+    WINDOWS,
     WRAPPER_TEXT,
     WRAPPER_VACE,
     WRAPPER_VAE,
@@ -25,12 +27,14 @@ from parts import (
     follow,
     gguf_models,
     judge,
+    keep,
     load_clip,
     native_models,
+    paste_back,
     sample,
     texts,
 )
-from sheet import Link, Node, Sheet
+from sheet import Sheet
 
 
 def extract(sheet: Sheet) -> None:
@@ -164,7 +168,7 @@ def reskin_native(sheet: Sheet) -> None:
     made = control(sheet, clip, track)
     model, text, vae = native_models(sheet)
     frames = sample(sheet, model, texts(sheet, text), vae, made)
-    judge(sheet, clip, track, keep(sheet, clip, frames, made), made)
+    judge(sheet, clip, track, keep(sheet, clip, frames, made))
 
 
 def reskin_gguf(sheet: Sheet) -> None:
@@ -173,7 +177,7 @@ def reskin_gguf(sheet: Sheet) -> None:
     made = control(sheet, clip, track)
     model, text, vae = gguf_models(sheet)
     frames = sample(sheet, model, texts(sheet, text, first=False), vae, made, tiled=True)
-    judge(sheet, clip, track, keep(sheet, clip, frames, made), made)
+    judge(sheet, clip, track, keep(sheet, clip, frames, made))
 
 
 def reskin_wanvideowrapper(sheet: Sheet) -> None:
@@ -223,15 +227,7 @@ def reskin_wanvideowrapper(sheet: Sheet) -> None:
         shift=8.0,
     )
     frames = sheet.node("WanVideoDecode", vae=vae["vae"], samples=sampled["samples"])["images"]
-    judge(sheet, clip, track, keep(sheet, clip, frames, made), made)
-
-
-def keep(sheet: Sheet, clip: Link, frames: Link, made: Node) -> Link:
-    """Group 6: what was to be kept is put back, and the clip saved."""
-    sheet.group("6  Put back what stays", 420)
-    whole = sheet.node("CreateVideo", images=frames, fps=24.0)
-    sheet.node("SaveVideo", "Save the clip", video=whole["VIDEO"], filename_prefix="video/reskin", tall=400)
-    return whole["VIDEO"]
+    judge(sheet, clip, track, keep(sheet, clip, frames, made))
 
 
 def reskin_vhs(sheet: Sheet) -> None:
@@ -250,12 +246,53 @@ def reskin_vhs(sheet: Sheet) -> None:
     made = control(sheet, clip, track)
     model, text, vae = native_models(sheet)
     frames = sample(sheet, model, texts(sheet, text), vae, made)
-    sheet.group("6  Put back what stays", 420)
+    whole = paste_back(sheet, clip, frames, made)
+    images = sheet.node("GetVideoComponents", video=whole["video"])["images"]
     sheet.node(
-        "VHS_VideoCombine", "Save the clip", images=frames, frame_rate=rate, audio=loaded["audio"],
-        filename_prefix="reskin", format="video/h264-mp4", tall=560,
-    )  # fmt: skip
-    judge(sheet, clip, track, frames, made)
+        "VHS_VideoCombine",
+        "Save the clip",
+        images=images,
+        frame_rate=rate,
+        audio=loaded["audio"],
+        filename_prefix="reskin",
+        format="video/h264-mp4",
+        tall=560,
+    )
+    judge(sheet, clip, track, whole)
+
+
+def reskin_long_clip(sheet: Sheet) -> None:
+    clip = load_clip(
+        sheet, WHICH_CLIP + "\n\nIt may have **any length**: frames are read as they are needed, and so is the result."
+    )
+    track = follow(sheet, clip)
+    model, text, vae = native_models(sheet, number=3)
+    words = texts(sheet, text)
+    sheet.group("4  Generate, window by window", 420)
+    shifted = sheet.node("ModelSamplingSD3", model=model, shift=8.0)
+    made = sheet.node(
+        "PP_ReskinLongClip",
+        clip=clip,
+        track=track,
+        model=shifted["MODEL"],
+        vae=vae,
+        positive=words[0],
+        negative=words[1],
+        guide="edges",
+        grow=8,
+        latent_aligned=True,
+        height=0,
+        tall=1000,
+    )
+    sheet.column(340)
+    sheet.note("What may change?", WHAT_CHANGES)
+    sheet.note("How does it go on?", WINDOWS)
+    sheet.node("PreviewAny", "What was done", source=made["notes"], tall=240)
+    sheet.group("5  Did the physics survive?", 680)
+    generated = made["video"]
+    verdict = sheet.node("PP_ValidatePhysics", source=track, clip=clip, generated=generated, tall=1000)
+    compare(sheet, clip, track, generated, verdict)
+    sheet.note("And now?", JUDGED)
 
 
 def matte_video(sheet: Sheet) -> None:
@@ -308,5 +345,6 @@ SHIPPED: dict[str, Callable[[Sheet], None]] = {
         *(extract, validate, extract_and_validate, prompt_and_track),
         *(matte_video, matte_vr180),
         *(reskin_native, reskin_gguf, reskin_wanvideowrapper, reskin_vhs),
+        reskin_long_clip,
     )
 }
