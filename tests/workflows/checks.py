@@ -26,10 +26,12 @@ def _api_problems(graph: Graph, info: Info, files: Sequence[str]) -> Iterator[st
         if kind not in info:
             yield f"{id}: no node {kind}"
             continue
-        inputs = {one.name: one.spec for one in fields(info[kind], node["inputs"]) if not one.extra}
-        for name in info[kind]["input"].get("required", {}):
-            if name not in node["inputs"]:
-                yield f"{id} {kind}: {name} is missing"
+        taken = [one for one in fields(info[kind], node["inputs"]) if not one.extra]
+        inputs = {one.name: one.spec for one in taken}
+        dotted = {name for name in node["inputs"] if any(other.startswith(f"{name}.") for other in node["inputs"])}
+        for one in taken:
+            if one.needed(dotted) and one.name not in node["inputs"]:
+                yield f"{id} {kind}: {one.name} is missing"
         for name, value in node["inputs"].items():
             if name not in inputs:
                 yield f"{id} {kind}: no input {name}"

@@ -89,6 +89,12 @@ WINDOWS = (
     "has made, and goes on from there; where they meet, colours fade over.\n\nStopped, crashed? **Run** the same graph "
     "again: it goes on with the window it was in. Finished windows and the result lie in **output/physics**."
 )
+MENDED = (
+    "## Only what failed\n\nEvery failing range is made anew between the frames around it; all other frames stay as "
+    "they are, to the bit. The clip is judged again, and the better take of each range is kept.\n\n**max_attempts** is "
+    "how often it tries: first another seed, then a stronger control, then tighter masks. A clip that passed comes out "
+    "as it went in.\n\nLeave **guide**, **grow** and the like as they are in **Reskin Long Clip**."
+)
 JUDGED = (
     "## Passed or failed?\n\nThe report names each rule and its worst frames. Failed? Another **seed**, a stronger "
     "**guide**, or the workflow **repair_loop**, which mends only the frames that failed."
@@ -222,16 +228,44 @@ def sample(sheet: Sheet, model: Link, words: tuple[Link, Link], vae: Link, made:
 def keep(sheet: Sheet, clip: Link, frames: Link, made: Node) -> Node:
     """Group 6: Composite Kept Pixels, which gives the clip and what it shows of the source; and the clip saved."""
     whole = paste_back(sheet, clip, frames, made)
-    # Any player shows this; what the composite gives is lossless, and few do.
-    playable = {"format": "mp4", "format.codec": "h264", "format.codec.encoding": "re-encode"}
-    sheet.node("SaveVideo", "Save the clip", video=whole["video"], filename_prefix="video/reskin", tall=420, **playable)
+    save(sheet, whole["video"], "video/reskin")
     sheet.note("What is saved?", KEPT)
     return whole
 
 
+def save(sheet: Sheet, video: Link, prefix: str) -> None:
+    """A file that any player shows, of a lossless one, which few do."""
+    playable: dict[str, Any] = {"format": "mp4", "format.codec": "h264", "format.codec.encoding": "re-encode"}
+    playable |= {"format.codec.encoding.crf": 16.0}
+    sheet.node("SaveVideo", "Save the clip", video=video, filename_prefix=prefix, tall=420, **playable)
+
+
+def windows(
+    sheet: Sheet, clip: Link, track: Link, model: Link, vae: Link, words: tuple[Link, Link]
+) -> tuple[Node, Node]:
+    """Group 4: Reskin Long Clip, and the model as it takes it."""
+    sheet.group("4  Generate, window by window", 420)
+    shifted = sheet.node("ModelSamplingSD3", model=model, shift=8.0)
+    made = sheet.node(
+        "PP_ReskinLongClip",
+        clip=clip,
+        track=track,
+        model=shifted["MODEL"],
+        vae=vae,
+        positive=words[0],
+        negative=words[1],
+        guide="edges",
+        grow=8,
+        latent_aligned=True,
+        height=0,
+        tall=1000,
+    )
+    return shifted, made
+
+
 def paste_back(sheet: Sheet, clip: Link, frames: Link, made: Node) -> Node:
     sheet.group("6  Put back what stays", 420)
-    about = {"masks": made["consumed_masks"], "control": made["control"]}
+    about: dict[str, Any] = {"masks": made["consumed_masks"], "control": made["control"]}
     return sheet.node("PP_CompositeKeptPixels", clip=clip, generated=frames, size="source", **about)
 
 

@@ -7,7 +7,7 @@ named; what a node really has comes from a server's /object_info, and a name tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -59,6 +59,11 @@ class Field:
     optional: bool = False
     extra: bool = False  # a widget of the editor alone, which the server doesn't know
     spec: Sequence[Any] = ()  # as /object_info has it
+
+    def needed(self, values: Container[str]) -> bool:
+        """Whether the server insists on it: what a choice brings, only where that choice was made."""
+        choice = self.name.rpartition(".")[0]
+        return not self.optional and not self.extra and (not choice or choice in values)
 
 
 @dataclass
@@ -297,7 +302,7 @@ def _inputs(node: Node) -> dict[str, Any]:
             link = node.links[one.name]
             if not link.node.bypassed:
                 taken[one.name] = [str(link.node.id), link.output]
-        elif one.name in node.values or not (one.socket or one.extra or one.optional or "." in one.name):
+        elif one.name in node.values or (one.needed(node.values) and not one.socket):
             taken[one.name] = one.value
     return {**taken, **node.in_api}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from parts import (
     JUDGED,
+    MENDED,
     NEGATIVE,
     PROMPT,
     SAM2,
@@ -32,7 +33,9 @@ from parts import (
     native_models,
     paste_back,
     sample,
+    save,
     texts,
+    windows,
 )
 from sheet import Sheet
 
@@ -268,31 +271,51 @@ def reskin_long_clip(sheet: Sheet) -> None:
     track = follow(sheet, clip)
     model, text, vae = native_models(sheet, number=3)
     words = texts(sheet, text)
-    sheet.group("4  Generate, window by window", 420)
-    shifted = sheet.node("ModelSamplingSD3", model=model, shift=8.0)
-    made = sheet.node(
-        "PP_ReskinLongClip",
+    shifted, made = windows(sheet, clip, track, model, vae, words)
+    sheet.column(340)
+    sheet.note("What may change?", WHAT_CHANGES)
+    sheet.note("How does it go on?", WINDOWS)
+    sheet.node("PreviewAny", "What was done", source=made["notes"], tall=240)
+    sheet.group("5  Did the physics survive?", 680)
+    about = made.outputs("control")
+    verdict = sheet.node("PP_ValidatePhysics", source=track, clip=clip, generated=made["video"], tall=1000, **about)
+    compare(sheet, clip, track, made["video"], verdict, **about)
+    sheet.note("And now?", JUDGED)
+
+
+def repair_loop(sheet: Sheet) -> None:
+    clip = load_clip(sheet, WHICH_CLIP)
+    track = follow(sheet, clip)
+    model, text, vae = native_models(sheet, number=3)
+    words = texts(sheet, text)
+    shifted, made = windows(sheet, clip, track, model, vae, words)
+    sheet.group("5  Did the physics survive?", 600)
+    generated, about = made["video"], made.outputs("control")
+    verdict = sheet.node("PP_ValidatePhysics", source=track, clip=clip, generated=generated, tall=1000, **about)
+    sheet.group("6  Mend what failed", 420)
+    mended = sheet.node(
+        "PP_RepairPhysics",
+        report=verdict["report"],
+        generated=generated,
         clip=clip,
         track=track,
         model=shifted["MODEL"],
         vae=vae,
         positive=words[0],
         negative=words[1],
-        guide="edges",
-        grow=8,
-        latent_aligned=True,
-        height=0,
-        tall=1000,
+        **{"guide": "edges", "grow": 8, "latent_aligned": True},
+        tall=960,
+        **about,
     )
-    sheet.column(340)
-    sheet.note("What may change?", WHAT_CHANGES)
-    sheet.note("How does it go on?", WINDOWS)
-    sheet.node("PreviewAny", "What was done", source=made["notes"], tall=240)
-    sheet.group("5  Did the physics survive?", 680)
-    generated = made["video"]
-    verdict = sheet.node("PP_ValidatePhysics", source=track, clip=clip, generated=generated, tall=1000)
-    compare(sheet, clip, track, generated, verdict)
-    sheet.note("And now?", JUDGED)
+    sheet.column(380)
+    save(sheet, mended["video"], "video/repaired")
+    sheet.note("How is it mended?", MENDED)
+    sheet.group("7  And now?", 520)
+    sheet.node(
+        "PP_CompareClips", source=clip, generated=mended["video"], report=mended["report"], source_track=track,
+        tall=520, **about,
+    )  # fmt: skip
+    sheet.node("PreviewAny", "Every attempt in words", source=mended["summary"], tall=300)
 
 
 def matte_video(sheet: Sheet) -> None:
@@ -345,6 +368,6 @@ SHIPPED: dict[str, Callable[[Sheet], None]] = {
         *(extract, validate, extract_and_validate, prompt_and_track),
         *(matte_video, matte_vr180),
         *(reskin_native, reskin_gguf, reskin_wanvideowrapper, reskin_vhs),
-        reskin_long_clip,
+        *(reskin_long_clip, repair_loop),
     )
 }

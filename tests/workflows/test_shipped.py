@@ -80,7 +80,11 @@ def test_the_checks_find_what_is_wrong() -> None:
         "x": 1,
     }
     del sampler["inputs"]["cfg"]
-    told = "\n".join(what for what in api_problems(graph, INFO, files(drawn)) if what.startswith(f"{id} "))
+    saver = next(node for node in graph.values() if node["class_type"] == "SaveVideo")
+    del saver["inputs"]["format.codec.encoding.crf"]
+    everything = api_problems(graph, INFO, files(drawn))
+    assert any("SaveVideo: format.codec.encoding.crf is missing" in what for what in everything)
+    told = "\n".join(what for what in everything if what.startswith(f"{id} "))
     for part in (
         "cfg is missing",
         "no input x",
