@@ -93,7 +93,7 @@ class Track:
             raise ValueError("this track has no soft logits")
         logits = np.array(self.soft[t], np.float32)
         if isinstance(self.soft, np.memmap) and t % RELEASE_EVERY == 0:
-            _release(self.soft)
+            release(self.soft)
         return logits
 
     def masks(self, t: int) -> np.ndarray:
