@@ -39,7 +39,8 @@ class MatteModel:
     Attributes:
         kind: "mematte" or "vitmatte".
         name: kind and size, such as "MEMatte ViT-S".
-        module: the network.
+        module: an outer module whose `inner` is the network. (ModelPatcher sets `device` on the module it is given,
+            and that of transformers' networks can't be set.)
         dtype: what convolutions, projections and attention are computed in; the rest stays float32.
         patcher: ComfyUI's ModelPatcher of the module, None outside ComfyUI.
         file: the checkpoint's name, "" when it was not read from a file.
@@ -69,7 +70,7 @@ class MatteModel:
         batch = torch.from_numpy(prepared(image, trimap))[None].to(device)
         half = self.dtype != torch.float32
         with torch.inference_mode(), torch.autocast(device.type, self.dtype, enabled=half):
-            out = self.module(batch)
+            out = self.module.inner(batch)  # type: ignore[operator]
         alpha = out if isinstance(out, torch.Tensor) else out.alphas
         return alpha[0, 0, : image.shape[0], : image.shape[1]].float().cpu().numpy()
 
@@ -194,7 +195,9 @@ def place(net: torch.nn.Module, kind: str, name: str, precision: str = "auto", f
     # A tile takes seconds on a CPU, so cancel is looked for at every block.
     for block in _blocks(net, kind):
         block.register_forward_pre_hook(_look_for_cancel)
-    return MatteModel(kind, name, net, dtype, host.adopt_model(net), file)
+    outer = torch.nn.Module()
+    outer.inner = net
+    return MatteModel(kind, name, outer, dtype, host.adopt_model(outer), file)
 
 
 def _blocks(net: Any, kind: str) -> list[torch.nn.Module]:

@@ -69,17 +69,22 @@ def test_a_clip_of_any_length_goes_as_video_alone(comfyui: Server, scene: Scene)
     assert "5" in outputs and "6" not in outputs and "9" not in outputs
 
 
-def test_an_alpha_by_a_random_mematte(comfyui: Server, scene: Scene) -> None:
+@pytest.mark.parametrize("kind, name", [("mematte", "MEMatte of width 32"), ("vitmatte", "ViTMatte of width 32")])
+def test_an_alpha_by_random_weights_in_comfyuis_care(comfyui: Server, scene: Scene, kind: str, name: str) -> None:
     torch = pytest.importorskip("torch")
-    from mematte_nets import tiny_mematte
+    from mematte_nets import tiny_mematte, tiny_vitmatte
 
+    if kind == "vitmatte":
+        pytest.importorskip("transformers")
+        if not has("transformers"):
+            pytest.skip("ComfyUI's Python has no transformers")
     folder = comfyui.base / "models" / "matting"
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save({"model": tiny_mematte()}, folder / "tiny.pth")
-    learned = graph(scene, method="mematte", tile=128)
-    learned["10"] = node("PP_LoadMatteModel", checkpoint="matting/tiny.pth", precision="auto")
+    torch.save({"model": tiny_mematte() if kind == "mematte" else tiny_vitmatte()}, folder / f"{kind}.pth")
+    learned = graph(scene, method=kind, tile=128)
+    learned["10"] = node("PP_LoadMatteModel", checkpoint=f"matting/{kind}.pth", precision="auto")
     learned["5"]["inputs"]["model"] = ["10", 0]
-    assert "MEMatte of width 32" in comfyui.run(learned)["8"]["text"][0]
+    assert name in comfyui.run(learned)["8"]["text"][0]
 
 
 @pytest.mark.skipif(not has("pymatting"), reason="ComfyUI's Python has no pymatting")
