@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,7 @@ def test_vitmatte_is_read_without_its_config_and_normalised_as_it_was_trained(mo
     assert matte_files() == ["vitmatte/small/model.safetensors"]
     model = load_matte_model(find_matte_model(str(models / "vitmatte" / "small")), "fp32")
     assert (model.kind, model.name) == ("vitmatte", "ViTMatte of width 32")
+    net: Any = model.module.inner
     image, trimap = picture()
     rgb = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     known = torch.from_numpy(np.select([trimap == 0, trimap == 255], [0.0, 1.0], 0.5).astype(np.float32))[None, None]
@@ -80,7 +82,7 @@ def test_vitmatte_is_read_without_its_config_and_normalised_as_it_was_trained(mo
         normal = (rgb - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
         padded = torch.nn.functional.pad(torch.cat([normal, known], 1), (0, 6, 0, 26))
         with torch.inference_mode():
-            outputs[name] = model.module.inner(padded).alphas[0, 0, :70, :90].numpy()
+            outputs[name] = net(padded).alphas[0, 0, :70, :90].numpy()
     alpha = model.solve(image, trimap)
     assert np.abs(alpha - outputs["trained"]).max() < 1e-5
     assert np.abs(alpha - outputs["processor"]).max() > 1e-3
