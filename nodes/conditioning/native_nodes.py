@@ -41,6 +41,17 @@ class Sampling:
     scheduler: str
     strength: float
 
+    def __post_init__(self) -> None:
+        """Raises ConditioningError: the model is no VACE, which would sample all the same and see no control."""
+        from .choices import ConditioningError
+
+        network = self.model.model.diffusion_model
+        if not hasattr(network, "vace_patch_embedding"):
+            raise ConditioningError(
+                f"the model is {type(self.model.model).__name__}, not a Wan VACE, and would ignore the control: choose "
+                "a wan2.1_vace file (some GGUF files of VACE lack vace_patch_embedding.weight and load as plain Wan)"
+            )
+
     def generate(self, reference: np.ndarray | None, strength: float | None = None) -> Generate:
         """A function that runs the model; see `reskin.Generate`.
 

@@ -147,6 +147,7 @@ class ReskinLongClip(io.ComfyNode):
         from .vace import describe
         from .windows import plan_windows
 
+        run_settings = Sampling(**sampling)
         tracked = from_socket(track)
         source = open_clip(clip, rate=tracked.rate)
         plan = plan_control(tracked.clip_size, 1, width or None, height or None)
@@ -167,7 +168,7 @@ class ReskinLongClip(io.ComfyNode):
         for note in notes:
             logging.info("Physics Preserver, Reskin Long Clip: %s", note)
         sheet = None if references is None else reference_sheet(references, plan.width, plan.height)
-        job = ReskinJob(footage, Sampling(**sampling), sheet, run)
+        job = ReskinJob(footage, run_settings, sheet, run)
         graph, done = GraphBuilder(), notes
         for number in range(finished, len(windows)):
             done = graph.node("PP_ReskinWindow", job=job, number=number, before=done).out(0)

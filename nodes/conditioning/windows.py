@@ -69,9 +69,10 @@ def plan_windows(frames: int, window: int = TRAINED_LENGTH, overlap: int = DEFAU
     if overlap < LEAST_OVERLAP:
         raise ConditioningError(f"windows overlap by {LEAST_OVERLAP} frames or more, not {overlap}")
     if length - kept < GROUP:
+        most = keepable(length - GROUP)
+        remedy = f"an overlap of {most} or less, or longer windows" if most >= LEAST_OVERLAP else "longer windows"
         raise ConditioningError(
-            f"an overlap of {overlap} leaves a window of {window} frames nothing to make: choose "
-            f"{max(LEAST_OVERLAP, keepable(length - GROUP))} or less, or longer windows"
+            f"an overlap of {overlap} leaves a window of {window} frames nothing to make: choose {remedy}"
         )
     if frames <= length:
         return (Window(0, frames, padding=-(frames - 1) % GROUP),)

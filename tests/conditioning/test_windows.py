@@ -95,5 +95,7 @@ def test_impossible_plans_are_said_with_the_value() -> None:
         plan_range(73, 5, 80)
     with pytest.raises(ConditioningError, match="not 1"):
         plan_windows(100, 81, 1)
-    with pytest.raises(ConditioningError, match="overlap of 80.*choose 74 or less"):
+    with pytest.raises(ConditioningError, match="overlap of 80.*choose an overlap of 74 or less"):
         plan_windows(100, 81, 80)
+    with pytest.raises(ConditioningError, match="overlap of 2.*choose longer windows"):
+        plan_windows(100, 5, 2)

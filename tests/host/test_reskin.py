@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from comfyui import TEST_PACKS, Interrupted, Server, find_comfyui
+from comfyui import TEST_PACKS, Interrupted, PromptError, Server, find_comfyui
 from graphs import Graph, load, node, text, write_clip
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.video import VideoClip
-from tiny_wan import loaders, save_tiny_wan
+from tiny_wan import MODEL, loaders, save_tiny_wan
 
 SIZE = (48, 32)
 FRAMES = 200
@@ -141,3 +141,16 @@ def wait_for(happened, server: Server, limit_s: float = 300) -> None:
     while not happened():
         assert time.monotonic() < end, server.log[-3000:]
         time.sleep(0.02)
+
+
+def test_a_model_that_is_no_vace_is_refused(server: Server) -> None:
+    safetensors = pytest.importorskip("safetensors.numpy")
+    folder = server.base / "models" / "diffusion_models"
+    weights = safetensors.load_file(folder / MODEL)
+    plain = {name: value for name, value in weights.items() if not name.startswith("vace_")}
+    safetensors.save_file(plain, folder / "plain.safetensors")
+    graph = reskin("plain")
+    graph["model"]["inputs"]["unet_name"] = "plain.safetensors"
+    with pytest.raises(PromptError, match="the model is WAN21, not a Wan VACE, and would ignore the control"):
+        server.run(graph)
+    assert not list(server.output.glob("plain_*"))
