@@ -383,7 +383,11 @@ for module in pkgutil.walk_packages(nodes.__path__, "physics_preserver.nodes."):
     last = module.name.rpartition(".")[2]
     if last in ("nodes", "comfy", "cli", "commands", "download") or last.endswith("_nodes"):
         continue
-    importlib.import_module(module.name)
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as error:  # a network's module, which is imported when one is loaded
+        if error.name != "torch":
+            raise
 print("physics_preserver.nodes.models.download" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

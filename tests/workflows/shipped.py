@@ -104,7 +104,7 @@ def prompt_and_track(sheet: Sheet) -> None:
         "will start from. Correct it with Shift-clicks, or on a later frame. Then **Run**.",
     )
     sheet.group("3  Follow them")
-    sam2 = sheet.node("PP_LoadSAM2", bypassed=True, models=[SAM2])
+    sam2 = sheet.node("PP_LoadSAM2", bypassed=True, models=[SAM2], checkpoint=SAM2.name)
     sheet.note(
         "Which tracker?",
         "## SAM 2.1, or nothing to download\n\nAs it is, the embedded tracker follows what you drew: no model, for a "
