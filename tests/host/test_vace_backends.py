@@ -53,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.nda
     given, out = (tmp_path_factory.mktemp(name) for name in ("given", "made"))
     for name, case in cases.items():
         np.savez(given / f"{name}.npz", **{key: case[key] for key in case if key != "consumed"})  # type: ignore[arg-type]
-    packs = os.environ.get("PHYSICS_PRESERVER_PACKS")
+    packs = os.environ.get("COMFYUI_PACKS")
     wrapper = [str(Path(packs, "ComfyUI-WanVideoWrapper"))] if packs else []
     script = [str(python_of(comfyui)), "-B", str(Path(__file__).with_name("vace_backends.py")), str(comfyui)]
     done = subprocess.run([*script, str(given), str(out), *wrapper], capture_output=True, text=True, cwd=out)
@@ -98,9 +98,7 @@ def test_aligned_masks_are_consumed_over_what_was_meant_on_every_frame(made: Any
 
 def wrapper_frames(case: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     if "wrapper_frames" not in case:
-        pytest.skip(
-            "no WanVideoWrapper: PHYSICS_PRESERVER_PACKS can name the folder that ComfyUI-WanVideoWrapper is in"
-        )
+        pytest.skip("no WanVideoWrapper: COMFYUI_PACKS can name the folder that ComfyUI-WanVideoWrapper is in")
     return case["native_frames"], case["wrapper_frames"]
 
 

@@ -10,6 +10,7 @@ shapes, causal in time, whose every latent value depends on all pixels of its bl
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import sys
 from pathlib import Path
@@ -101,8 +102,11 @@ def wrapped(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def load_pack(folder: Path) -> None:
     """Import a custom node pack as ComfyUI does, by its path, under the name "pack"."""
+    import server
+
     import nodes  # noqa: F401  core's, which packs take for granted
 
+    server.PromptServer(asyncio.new_event_loop())  # packs add routes to it
     spec = importlib.util.spec_from_file_location(
         "pack", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
