@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from ..models.weights import CheckpointError
+
 if TYPE_CHECKING:
     import torch
     from sam2.modeling.sam2_base import SAM2Base
@@ -47,10 +49,6 @@ MEMORY_WIDTH = 64  # channels of a memory
 # 2.1 has two parts that 2.0 hasn't: an embedding for "not visible" and a projection of the pointers' times.
 ONLY_IN_21 = ("no_obj_embed_spatial", "obj_ptr_tpos_proj.weight", "obj_ptr_tpos_proj.bias")
 TRUNK = "image_encoder.trunk."
-
-
-class CheckpointError(ValueError):
-    """A file that is no whole SAM 2 checkpoint; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..models.catalogue import find_file, missing_model_text
-from .sam2_build import CheckpointError, build, check_complete, no_random_weights, recognise
+from ..models.weights import CheckpointError, adopt, read_tensors
+from .sam2_build import build, check_complete, no_random_weights, recognise
 
 if TYPE_CHECKING:
     import torch
@@ -96,39 +97,9 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
     Raises:
         CheckpointError: the file can't be read, or holds something else than named tensors.
     """
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{file.name} can't be read: SAM 2 needs torch, which is not installed: pip install torch sam2"
-        ) from error
-
-    try:
-        if file.suffix.lower() == ".safetensors":
-            import safetensors.torch
-
-            found = safetensors.torch.load_file(file)
-        else:
-            found = torch.load(file, map_location="cpu", weights_only=True)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{file.name} needs the package {error.name}, which is not installed: run `pip install {error.name}`"
-        ) from error
-    except (FileNotFoundError, PermissionError):
-        raise
-    except Exception as error:  # each format has its own: a broken zip, pickle, header or tensor
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        if "weights_only" in str(error) or "Weights only" in str(error):
-            reason = "it holds something else than weights, and such files are not opened"
-        raise CheckpointError(
-            f"{file.name} ({file.stat().st_size / 2**20:.1f} MB) can't be read as a checkpoint: {reason}. "
-            "Download it again: `python -m physics_preserver models list` says from where"
-        ) from error
-    if isinstance(found, dict) and isinstance(found.get("model"), dict):
-        found = found["model"]
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise CheckpointError(f"{file.name} is not a SAM 2 checkpoint: it is not a table of named tensors")
-    return found
+    needs = "SAM 2 needs torch, which is not installed: pip install torch sam2"
+    remedy = ". Download it again: `python -m physics_preserver models list` says from where"
+    return read_tensors(file, "SAM 2", needs, remedy)
 
 
 def place(net: SAM2Base, name: str, precision: str = "auto", file: str = "") -> SAM2Model:
@@ -143,21 +114,10 @@ def place(net: SAM2Base, name: str, precision: str = "auto", file: str = "") -> 
     import torch
 
     dtype = _dtype(precision, host.model_device())
-    if dtype != torch.float32:
-        for module in net.modules():
-            if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
-                module.to(dtype)
-    # A frame takes seconds on a CPU, so cancel is looked for at every block.
-    for block in (*net.image_encoder.trunk.blocks, *net.memory_attention.layers):
-        block.register_forward_pre_hook(_look_for_cancel)
-    net.requires_grad_(False)
-    outer = torch.nn.Module()
-    outer.inner = net
-    return SAM2Model(name, outer, dtype, host.adopt_model(outer), file)
-
-
-def _look_for_cancel(module: torch.nn.Module, args: Any) -> None:
-    host.check_cancelled()
+    layers = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    blocks = (*net.image_encoder.trunk.blocks, *net.memory_attention.layers)
+    module, patcher = adopt(net, dtype, layers, blocks)
+    return SAM2Model(name, module, dtype, patcher, file)
 
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:

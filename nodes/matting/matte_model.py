@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import host
+from ..models.weights import CheckpointError, adopt, read_tensors
 from .methods import PRECISIONS
 from .trimap import INSIDE, OUTSIDE
 
@@ -26,10 +27,6 @@ MULTIPLE = 32
 # a pixel, ViTMatte's beside it 16 heads' explicit attention, which grows with the tile's area.
 PIXEL_BYTES = {"mematte": 1200, "vitmatte": 1200}
 ATTENTION_BYTES = {"mematte": 0, "vitmatte": 2 * 12 * 4 / 16**4}
-
-
-class CheckpointError(ValueError):
-    """A file that is no matting checkpoint, or a damaged one, said in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,37 +139,8 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
     Raises:
         CheckpointError: the file can't be read, or holds something else than named tensors.
     """
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{file.name} can't be read: learned matting needs torch, which is not installed: pip install torch"
-        ) from error
-    try:
-        if file.suffix.lower() == ".safetensors":
-            import safetensors.torch
-
-            found = safetensors.torch.load_file(file)
-        else:
-            found = torch.load(file, map_location="cpu", weights_only=True)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{file.name} needs the package {error.name}, which is not installed: run `pip install {error.name}`"
-        ) from error
-    except (FileNotFoundError, PermissionError):
-        raise
-    except Exception as error:  # each format has its own: a broken zip, pickle, header or tensor
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        if "weights_only" in str(error) or "Weights only" in str(error):
-            reason = "it holds something else than weights, and such files are not opened"
-        size = f"{file.stat().st_size / 2**20:.1f} MB"
-        raise CheckpointError(
-            f"{file.name} ({size}) can't be read as a checkpoint: {reason}; download it again"
-        ) from error
-    if isinstance(found, dict) and isinstance(found.get("model"), dict):
-        found = found["model"]
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise CheckpointError(f"{file.name} is not a matting checkpoint: it is not a table of named tensors")
+    needs = "learned matting needs torch, which is not installed: pip install torch"
+    found = read_tensors(file, "matting", needs, "; download it again")
     return {key: value for key, value in found.items() if not key.startswith("teacher_backbone.")}
 
 
@@ -187,25 +155,13 @@ def place(net: torch.nn.Module, kind: str, name: str, precision: str = "auto", f
     import torch
 
     dtype = _dtype(precision, host.model_device())
-    if dtype != torch.float32:
-        for module in net.modules():
-            if isinstance(module, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d)):
-                module.to(dtype)
-    net.eval().requires_grad_(False)
-    # A tile takes seconds on a CPU, so cancel is looked for at every block.
-    for block in _blocks(net, kind):
-        block.register_forward_pre_hook(_look_for_cancel)
-    outer = torch.nn.Module()
-    outer.inner = net
-    return MatteModel(kind, name, outer, dtype, host.adopt_model(outer), file)
+    layers = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d)
+    module, patcher = adopt(net.eval(), dtype, layers, _blocks(net, kind))
+    return MatteModel(kind, name, module, dtype, patcher, file)
 
 
 def _blocks(net: Any, kind: str) -> list[torch.nn.Module]:
     return list(net.backbone.blocks if kind == "mematte" else net.backbone.encoder.layer)
-
-
-def _look_for_cancel(module: torch.nn.Module, args: Any) -> None:
-    host.check_cancelled()
 
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:
