@@ -10,11 +10,16 @@ from types import TracebackType
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from av.error import FFmpegError
 
 # Visually lossless for x264, so that what validation measures is the generator's work and not the encoder's.
 DEFAULT_CRF = 16
+
+# x264's AVX-512 code makes another file of the same small frames each time (its macroblock tree reads what nobody
+# wrote); with AVX2 the same pictures make the same file. 13 is OpenCV's CV_CPU_AVX_512F, which Python has no name for.
+REPEATABLE = {"x264-params": "asm=avx2"} if cv2.checkHardwareSupport(13) else {}
 
 # Numbers of the ITU-T H.273 tables that FFmpeg uses: BT.709 primaries, transfer and matrix; limited range.
 BT709, LIMITED_RANGE = 1, 1
@@ -143,7 +148,7 @@ class VideoWriter:
 
     def _add_video(self) -> Any:
         width, height = self.size
-        stream: Any = self._container.add_stream("libx264", rate=self._rate, options={"crf": str(self._crf)})
+        stream: Any = self._container.add_stream("libx264", rate=self._rate, options={"crf": str(self._crf), **REPEATABLE})
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuv420p" if width % 2 == 0 and height % 2 == 0 else "yuv444p"
         context = stream.codec_context

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from clips import audio_packets, number_of, shades, with_audio
 from physics_preserver.nodes.media.open import open_clip
+from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import LosslessWriter, VideoWriter
 
 
@@ -31,6 +32,17 @@ def test_colours_come_back_without_a_cast(tmp_path):
     write(tmp_path / "colours.mp4", [image] * 2, crf=4)
     error = open_clip(tmp_path / "colours.mp4").frame(1).image.astype(float) - image
     assert np.abs(error.mean(axis=(0, 1))).max() < 0.3 and np.abs(error).mean() < 1
+
+
+def test_the_same_frames_make_the_same_file_whatever_lies_in_memory(tmp_path):
+    scene, noise = Scene(340, 194, 25, exposures=2), np.random.default_rng(0)
+    files = set()
+    for n in range(6):
+        left = [noise.integers(0, 255, noise.integers(100_000, 1_000_000), np.uint8) for _ in range(20)]
+        del left
+        write(tmp_path / f"{n}.mp4", [frame.image for frame in scene])
+        files.add((tmp_path / f"{n}.mp4").read_bytes())
+    assert len(files) == 1
 
 
 @pytest.mark.parametrize("seconds", [0.4, 2.5], ids=["audio shorter", "audio longer"])
