@@ -148,7 +148,9 @@ class VideoWriter:
 
     def _add_video(self) -> Any:
         width, height = self.size
-        stream: Any = self._container.add_stream("libx264", rate=self._rate, options={"crf": str(self._crf), **REPEATABLE})
+        stream: Any = self._container.add_stream(
+            "libx264", rate=self._rate, options={"crf": str(self._crf), **REPEATABLE}
+        )
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuv420p" if width % 2 == 0 and height % 2 == 0 else "yuv444p"
         context = stream.codec_context
