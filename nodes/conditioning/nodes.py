@@ -7,10 +7,8 @@ from typing import Any
 from comfy_api.latest import InputImpl, io
 
 from .. import host
-from .choices import GUIDES, REPAINT, SHAPES, SIZES
-
-ObjectTrack = io.Custom("SAM3_TRACK_DATA")
-Control = io.Custom("PHYSICS_CONTROL")
+from .choices import SIZES
+from .input_nodes import Control, clip_inputs, guide_inputs, mask_inputs, picture_inputs, size_inputs
 
 
 class VACEControl(io.ComfyNode):
@@ -26,63 +24,16 @@ class VACEControl(io.ComfyNode):
             ),
             search_aliases=["wan", "inpaint video", "control video", "control masks", "WanVaceToVideo"],
             inputs=[
-                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The footage that was tracked."),
-                ObjectTrack.Input("track", tooltip="Its track."),
-                io.Combo.Input(
-                    "repaint",
-                    options=list(REPAINT),
-                    default="both",
-                    tooltip="What the model generates anew. Everything else is kept.",
-                ),
-                io.Combo.Input(
-                    "guide",
-                    options=list(GUIDES),
-                    default="nothing",
-                    tooltip="What the model is shown where it generates: nothing (grey), the pose or depth video at "
-                    "guide_video, the clip's own pixels, or white edges of the clip on black.",
-                ),
-                io.Combo.Input(
-                    "shape",
-                    options=list(SHAPES),
-                    default="tight",
-                    tooltip="Masks along the object's outline, or a box around each object that moves steadily: boxes "
-                    "leave room for another shape, and hide the old one.",
-                ),
-                io.Int.Input(
-                    "width",
-                    default=0,
-                    min=0,
-                    max=16384,
-                    step=16,
-                    tooltip="px, lowered to a multiple of 16. 0: from the height, or the clip's. Wan's: 832 or 1280.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=0,
-                    min=0,
-                    max=16384,
-                    step=16,
-                    tooltip="px, lowered to a multiple of 16. 0: from the width, or the clip's. Wan's: 480 or 720.",
-                ),
+                *clip_inputs(),
+                *picture_inputs(),
+                *size_inputs(0, 0),
                 io.Combo.Input(
                     "length",
                     options=["trim", "pad"],
                     default="trim",
                     tooltip="VACE takes 4n + 1 frames: leave out up to 3 at the end, or repeat the last one.",
                 ),
-                io.Int.Input(
-                    "grow",
-                    default=0,
-                    min=0,
-                    max=512,
-                    tooltip="Widens the masks by so many px of the control video, for changes of shape.",
-                ),
-                io.Boolean.Input(
-                    "latent_aligned",
-                    default=False,
-                    tooltip="Widens the masks so that what VACE reads of them covers the object on every frame. "
-                    "Without it, fast objects leave parts of themselves behind.",
-                ),
+                *mask_inputs(),
                 io.Int.Input(
                     "lead_in",
                     default=0,
@@ -93,18 +44,7 @@ class VACEControl(io.ComfyNode):
                     tooltip="Frames put before the clip's first, for a reference image that bleeds into the beginning. "
                     "Composite Kept Pixels drops them. Each 4 cost as much time as 4 frames of the clip.",
                 ),
-                io.MultiType.Input(
-                    "guide_video",
-                    [io.Video, io.Image],
-                    optional=True,
-                    tooltip="For guide = pose or depth: a drawn pose, depth or any other control video, frame for "
-                    "frame with the clip. Of the clip's or the control's proportions, in any size.",
-                ),
-                io.Image.Input(
-                    "references",
-                    optional=True,
-                    tooltip="What the new person or object looks like: one image or several, best on white.",
-                ),
+                *guide_inputs(),
             ],
             outputs=[
                 io.Image.Output("control_video", tooltip="For WanVaceToVideo's control_video."),

@@ -10,18 +10,17 @@ from comfy_api.latest import InputImpl, io, ui
 
 from .. import host
 from ..extraction.subjects import check_detector_choice, detector_choices
-from .latents import TRAINED_LENGTH
-from .native_nodes import (
-    ObjectTrack,
-    Sampling,
-    choice_inputs,
-    footage_of,
+from .input_nodes import (
+    Control,
+    clip_inputs,
     guide_inputs,
+    mask_inputs,
     model_inputs,
-    run_key,
+    picture_inputs,
     sampling_inputs,
+    window_inputs,
 )
-from .windows import DEFAULT_OVERLAP, LEAST_OVERLAP
+from .native_nodes import Sampling, folder_of_run, footage_of
 
 if TYPE_CHECKING:
     from ..media.clip import Clip
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 NO_DETECTOR = "none"
 
 Report = io.Custom("PHYSICS_REPORT")
-Control = io.Custom("PHYSICS_CONTROL")
 SAM2 = io.Custom("PP_SAM2_MODEL")
 
 
@@ -50,10 +48,10 @@ class RepairPhysics(io.ComfyNode):
                 io.MultiType.Input(
                     "generated", [io.Video, io.Image], tooltip="The clip to repair, in the size it was generated in."
                 ),
-                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The original footage that was tracked."),
-                ObjectTrack.Input("track", tooltip="The original clip's track."),
+                *clip_inputs(),
                 *model_inputs(),
-                *choice_inputs(),
+                *picture_inputs(),
+                *mask_inputs(),
                 *sampling_inputs(),
                 io.Int.Input(
                     "max_attempts",
@@ -63,24 +61,7 @@ class RepairPhysics(io.ComfyNode):
                     tooltip="Rounds of making and judging at most. Each has fresh seeds; from the second on the "
                     "control is stronger, from the third on the masks are tighter.",
                 ),
-                io.Int.Input(
-                    "window",
-                    default=TRAINED_LENGTH,
-                    min=5,
-                    max=1001,
-                    step=4,
-                    advanced=True,
-                    tooltip="Most frames that go through the model together, 4n + 1.",
-                ),
-                io.Int.Input(
-                    "overlap",
-                    default=DEFAULT_OVERLAP,
-                    min=LEAST_OVERLAP,
-                    max=1000,
-                    step=4,
-                    advanced=True,
-                    tooltip="Frames on both sides of a failing range that the model is shown, 4n + 2.",
-                ),
+                *window_inputs(),
                 io.Combo.Input(
                     "detector",
                     options=[NO_DETECTOR, *detector_choices()],
@@ -157,8 +138,8 @@ class RepairPhysics(io.ComfyNode):
         footage = footage_of(open_clip(clip, rate=tracked.rate), tracked, plan, choices, guide_video, frames)
         model = Sampling(**sampling)
         sheet = None if references is None else reference_sheet(references, plan.width, plan.height)
-        key, notes = run_key(cls.hidden)
-        folder = RepairFolder(host.keyed_output_folder("physics/repair", key))
+        kept, notes = folder_of_run(cls.hidden, "physics/repair")
+        folder = RepairFolder(kept)
         done = repair(
             footage,
             made,

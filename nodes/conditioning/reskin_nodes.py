@@ -11,18 +11,18 @@ from comfy_api.latest import InputImpl, io, ui
 from comfy_execution.graph_utils import GraphBuilder
 
 from .. import host
-from .latents import TRAINED_LENGTH
-from .native_nodes import (
-    ObjectTrack,
-    Sampling,
-    choice_inputs,
-    footage_of,
+from .input_nodes import (
+    Control,
+    clip_inputs,
     guide_inputs,
+    mask_inputs,
     model_inputs,
-    run_key,
+    picture_inputs,
     sampling_inputs,
+    size_inputs,
+    window_inputs,
 )
-from .windows import DEFAULT_OVERLAP, LEAST_OVERLAP
+from .native_nodes import Sampling, folder_of_run, footage_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Job = io.Custom("PP_RESKIN_JOB")
 Done = io.Custom("PP_RESKIN_DONE")
-Control = io.Custom("PHYSICS_CONTROL")
 
 
 @dataclass(frozen=True)
@@ -58,47 +57,13 @@ class ReskinLongClip(io.ComfyNode):
             ),
             search_aliases=["wan", "vace", "long video", "context windows", "extend video", "sliding window"],
             inputs=[
-                io.MultiType.Input("clip", [io.Video, io.Image], tooltip="The footage that was tracked."),
-                ObjectTrack.Input("track", tooltip="Its track."),
+                *clip_inputs(),
                 *model_inputs(),
-                *choice_inputs(),
-                io.Int.Input(
-                    "width",
-                    default=832,
-                    min=0,
-                    max=16384,
-                    step=16,
-                    tooltip="px, lowered to a multiple of 16. 0: from the height, or the clip's. Wan's: 832 or 1280.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=480,
-                    min=0,
-                    max=16384,
-                    step=16,
-                    tooltip="px, lowered to a multiple of 16. 0: from the width, or the clip's. Wan's: 480 or 720.",
-                ),
+                *picture_inputs(),
+                *mask_inputs(),
+                *size_inputs(832, 480),
                 *sampling_inputs(),
-                io.Int.Input(
-                    "window",
-                    default=TRAINED_LENGTH,
-                    min=5,
-                    max=1001,
-                    step=4,
-                    advanced=True,
-                    tooltip="Frames that go through the model together, 4n + 1. Wan was trained on 81; fewer need less "
-                    "memory.",
-                ),
-                io.Int.Input(
-                    "overlap",
-                    default=DEFAULT_OVERLAP,
-                    min=LEAST_OVERLAP,
-                    max=1000,
-                    step=4,
-                    advanced=True,
-                    tooltip="Frames of the window before that a window is shown, 4n + 2. More hold the motion better "
-                    "and take more time.",
-                ),
+                *window_inputs(),
                 io.String.Input(
                     "filename_prefix",
                     default="physics/reskin",
@@ -155,8 +120,7 @@ class ReskinLongClip(io.ComfyNode):
         footage = footage_of(source, tracked, plan, choices, guide_video, range(len(tracked)))
         windows = plan_windows(len(tracked), window, overlap)
         control = describe(source, tracked, replace(plan, frames=tuple(footage.frames)), choices)
-        key, notes = run_key(cls.hidden, ("filename_prefix",))
-        folder = host.keyed_output_folder(filename_prefix, key)
+        folder, notes = folder_of_run(cls.hidden, filename_prefix, ("filename_prefix",))
         run = RunFolder(folder, windows, footage.size, source.rate, container_for(source.audio_file()))
         finished = run.begin()
         notes += [*plan.notes, _planned(run, sampling["seed"])]
