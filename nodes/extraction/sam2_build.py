@@ -93,32 +93,6 @@ def _looks_like(keys: Iterable[str]) -> str:
     return f"its parts are {', '.join(heads[:6])}{', ...' if len(heads) > 6 else ''}"
 
 
-def check_complete(weights: Mapping[str, torch.Tensor], net: torch.nn.Module) -> None:
-    """Weights and network must agree in every key and every shape, in both directions; only the dtype may differ.
-
-    That is what both publishers' files do: Meta's are the network's own state dict, and the ComfyUI pack's
-    .safetensors are loaded strictly by that pack. A key too few would leave random numbers in the network.
-
-    Raises:
-        CheckpointError: with the number of keys that differ and the first of them.
-    """
-    wanted = {key: tuple(value.shape) for key, value in net.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in weights.items()}
-    missing = [key for key in wanted if key not in found]
-    foreign = [key for key in found if key not in wanted]
-    other = [key for key in wanted if key in found and wanted[key] != found[key]]
-    problems = []
-    if missing:
-        problems.append(f"{len(missing)} of {len(wanted)} weights are missing ({missing[0]})")
-    if foreign:
-        problems.append(f"{len(foreign)} weights do not belong to it ({foreign[0]})")
-    if other:
-        key = other[0]
-        problems.append(f"{len(other)} have another shape ({key}: {found[key]} instead of {wanted[key]})")
-    if problems:
-        raise CheckpointError(f"is incomplete or changed: {', '.join(problems)}")
-
-
 @contextmanager
 def no_random_weights() -> Iterator[None]:
     """Modules made here keep uninitialised parameters: what is loaded over them anyway need not be drawn first."""

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..models.catalogue import find_file, missing_model_text
-from ..models.weights import CheckpointError, adopt, read_tensors
-from .sam2_build import build, check_complete, no_random_weights, recognise
+from ..models.weights import CheckpointError, adopt, compute_type, load_whole, read_tensors
+from .sam2_build import build, no_random_weights, recognise
 
 if TYPE_CHECKING:
     import torch
     from sam2.modeling.sam2_base import SAM2Base
 
 FOLDER = "sam2"
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+# What "auto" is on a GPU: the sam2 package's predictor keeps its memories in bfloat16, and its benchmark runs in it.
+HALF = "bf16"
 
 # Working memory at 1024 px besides the weights, an upper estimate from the shapes in float32: the trunk's widest
 # activations, and for each object the keys and values of 7 memories in memory attention.
@@ -82,12 +83,11 @@ def load_sam2(file: Path, precision: str = "auto") -> SAM2Model:
     weights = read_weights(file)
     try:
         architecture = recognise(weights)
-        with no_random_weights():
-            net = build(architecture)
-        check_complete(weights, net)
     except CheckpointError as error:
         raise CheckpointError(f"{file.name} {error}") from None
-    net.load_state_dict(weights, strict=True)
+    with no_random_weights():
+        net = build(architecture)
+    load_whole(net, weights, architecture.name, file.name)
     return place(net, architecture.name, precision, file.name)
 
 
@@ -113,21 +113,8 @@ def place(net: SAM2Base, name: str, precision: str = "auto", file: str = "") -> 
     """
     import torch
 
-    dtype = _dtype(precision, host.model_device())
+    dtype = compute_type(precision, HALF)
     layers = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.ConvTranspose2d)
     blocks = (*net.image_encoder.trunk.blocks, *net.memory_attention.layers)
     module, patcher = adopt(net, dtype, layers, blocks)
     return SAM2Model(name, module, dtype, patcher, file)
-
-
-def _dtype(precision: str, device: torch.device) -> torch.dtype:
-    import torch
-
-    named = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    if precision in named:
-        return named[precision]
-    if precision != "auto":
-        raise ValueError(f"precision {precision!r} is unknown; it is one of {', '.join(PRECISIONS)}")
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from .. import host
 from ..models.catalogue import FOLDERS
+from ..models.weights import PRECISIONS
 
 SAM2Socket = io.Custom("PP_SAM2_MODEL")
 
@@ -38,7 +39,7 @@ class LoadSAM2(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "precision",
-                    options=["auto", "fp32", "fp16", "bf16"],
+                    options=list(PRECISIONS),
                     default="auto",
                     advanced=True,
                     tooltip=(

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..models.weights import PRECISIONS
 from .config import LIMITS, PLACES, SETTINGS, Config, read_config
 from .encodings import ENCODINGS, STILLS
 from .matte import matte
-from .methods import FLAG, FORMATS, METHODS, MODES, PRECISIONS, PROJECTIONS, REPROCESS, SCALES, SOURCES, STEREO
+from .methods import FLAG, FORMATS, METHODS, MODES, PROJECTIONS, REPROCESS, SCALES, SOURCES, STEREO
 from .summary import in_words
 
 DESCRIPTION = f"""\

@@ -8,9 +8,6 @@ DEFAULT_METHOD = "guided"
 # What a trimap is made from; auto: logits where the track has them, else masks.
 SOURCES = ("auto", "logits", "masks")
 
-# What a learned method computes in; auto: fp16 on a GPU, else fp32.
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-
 # What a matte is written as: numbered pictures of alpha, and videos (see `encodings`).
 STILL_FORMATS = ("png8", "png16")
 VIDEO_FORMATS = ("prores4444", "ffv1", "qtrle", "vp9", "grey-hevc", "grey-ffv1", "green-h264", "green-hevc")

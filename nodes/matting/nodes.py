@@ -10,8 +10,9 @@ from comfy_api.latest import InputImpl, io, ui
 from comfy_execution.graph_utils import ExecutionBlocker
 
 from .. import host
+from ..models.weights import PRECISIONS
 from .checkpoints import check_matte_choice, find_matte_model, matte_files
-from .methods import DEFAULT_METHOD, METHODS, PRECISIONS, SOURCES
+from .methods import DEFAULT_METHOD, METHODS, SOURCES
 
 if TYPE_CHECKING:
     from ..media.clip import Clip
@@ -139,7 +140,7 @@ class LoadMatteModel(io.ComfyNode):
                     options=list(PRECISIONS),
                     default="auto",
                     advanced=True,
-                    tooltip="auto: fp16 on a GPU, fp32 on the processor. bf16 knows only 256 steps of alpha near 1.",
+                    tooltip="auto: fp16 on a GPU, fp32 on the processor. bf16 is coarser than fp16.",
                 ),
             ],
             outputs=[MatteSocket.Output("model", tooltip="The model, for Refine Matte.")],

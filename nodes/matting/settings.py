@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from ..models.weights import PRECISIONS
 from .methods import (
     DEFAULT_METHOD,
     FLAG,
@@ -13,7 +14,6 @@ from .methods import (
     MASTER_SLAVE,
     METHODS,
     MODES,
-    PRECISIONS,
     PROJECTIONS,
     REPROCESS,
     SCALES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,10 @@ from .. import host
 
 if TYPE_CHECKING:
     import torch
+
+
+# What a network computes in: "auto" is a half type on a GPU, which one is the network's matter, and fp32 elsewhere.
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 
 class CheckpointError(ValueError):
@@ -56,6 +60,69 @@ def read_tensors(file: Path, kind: str, needs: str, remedy: str) -> dict[str, to
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise CheckpointError(f"{file.name} is not a {kind} checkpoint: it is not a table of named tensors")
     return found
+
+
+def load_whole(net: torch.nn.Module, weights: Mapping[str, torch.Tensor], name: str, file: str) -> None:
+    """`require_whole`, then the weights into the network.
+
+    Raises:
+        CheckpointError: see `require_whole`.
+    """
+    require_whole(net, weights, name, file)
+    net.load_state_dict(dict(weights), strict=True)
+
+
+def require_whole(net: torch.nn.Module, weights: Mapping[str, torch.Tensor], name: str, file: str) -> None:
+    """Weights and network must agree in every key and every shape, in both directions; only the dtype may differ.
+
+    A key too few would leave random numbers in the network, and one too many says that it is another network.
+
+    Args:
+        name: the network's, such as "SAM 2.1 tiny".
+        file: the checkpoint's, for the message.
+
+    Raises:
+        CheckpointError: with the number of keys that differ and the first of them.
+    """
+    wanted = {key: tuple(value.shape) for key, value in net.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    missing = [key for key in wanted if key not in found]
+    foreign = [key for key in found if key not in wanted]
+    other = [key for key in wanted if key in found and wanted[key] != found[key]]
+    problems = []
+    if missing:
+        problems.append(f"{len(missing)} of {len(wanted)} weights are missing ({missing[0]})")
+    if foreign:
+        problems.append(f"{len(foreign)} weights do not belong to it ({foreign[0]})")
+    if other:
+        key = other[0]
+        problems.append(f"{len(other)} have another shape ({key}: {found[key]} instead of {wanted[key]})")
+    if problems:
+        raise CheckpointError(f"{file} is not a whole {name}: {', '.join(problems)}; download it again")
+
+
+def compute_type(precision: str, half: str) -> torch.dtype:
+    """The type that a network's convolutions, projections and attention are computed in, on the device models have.
+
+    Args:
+        precision: one of PRECISIONS.
+        half: what "auto" is on a GPU: "fp16", or "bf16", in whose place fp16 is taken on a GPU that has none.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+    import torch
+
+    named = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    if precision in named:
+        return named[precision]
+    if precision != "auto":
+        raise ValueError(f"precision {precision!r} is unknown; it is one of {', '.join(PRECISIONS)}")
+    if host.model_device().type != "cuda":
+        return torch.float32
+    if half == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float16
+    return named[half]
 
 
 def adopt(

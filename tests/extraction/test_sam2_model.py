@@ -13,13 +13,12 @@ pytest.importorskip("sam2", reason="the sam2 package is not installed")
 from physics_preserver.nodes.extraction.sam2_build import (  # noqa: E402
     SIZES,
     Architecture,
-    CheckpointError,
     build,
-    check_complete,
     no_random_weights,
     recognise,
 )
 from physics_preserver.nodes.extraction.sam2_model import check_sam2_choice, find_sam2, load_sam2, place  # noqa: E402
+from physics_preserver.nodes.models.weights import CheckpointError, require_whole  # noqa: E402
 
 YAMLS = {"tiny": "t", "small": "s", "base plus": "b+", "large": "l"}
 ALL = [Architecture(version, size) for version in ("2.0", "2.1") for size in SIZES.values()]
@@ -53,7 +52,7 @@ def test_each_architecture_is_recovered_from_the_official_state_dict_and_built_a
     assert recognise(weights) == architecture
     with no_random_weights():
         ours = build(architecture)
-    check_complete(weights, ours)
+    require_whole(ours, weights, architecture.name, "theirs")
     expected, found = settings(theirs), settings(ours)
     only_theirs = {key: expected[key] for key in expected.keys() - found.keys()}
     assert set(only_theirs) <= {  # what the video predictor adds to the network
