@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ..media.writer import BT709, DEFAULT_CRF, EXACT_COLOURS, LIMITED_RANGE
+from ..media.writer import BT709, DEFAULT_CRF, EXACT_COLOURS, LIMITED_RANGE, REPEATABLE
 from .colours import composite
 
 # What a frame of an encoding holds: colours and alpha, alpha as grey, or the colours over a key colour.
@@ -29,6 +29,7 @@ class Encoding:
         holds: STRAIGHT, GREY or KEYED.
         note: for users, in a few words.
         options: of the encoder. None makes B-frames, so that packets are frames, in order.
+        others: suffixes of containers that take its place where it can't hold the source's sound.
         tag: the codec's name in the container where FFmpeg's choice is one that some players don't read.
     """
 
@@ -39,6 +40,7 @@ class Encoding:
     holds: str
     note: str
     options: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
     tag: str = ""
 
     @property
@@ -48,32 +50,33 @@ class Encoding:
 
 # Encoders look few frames ahead: they would hold 40 of them, which are gigabytes at VR180's size.
 _X265 = "bframes=0:rc-lookahead=8:frame-threads=2:log-level=error"
+_MP4_OR = (".mov", ".mkv")
 _VP9 = {"crf": "18", "b": "0", "auto-alt-ref": "0", "lag-in-frames": "0", "deadline": "good", "cpu-used": "4"}
 
 ENCODINGS = {
     encoding.name: encoding
     for encoding in (
         Encoding("prores4444", ".mov", "prores_ks", "yuva444p10le", STRAIGHT, "10 bits, for editing",
-                 {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}, "ap4h"),
+                 {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}, (".mkv",), "ap4h"),
         Encoding("ffv1", ".mkv", "ffv1", "gbrap10le", STRAIGHT, "10 bits, lossless",
                  {"level": "3", "g": "1", "slicecrc": "1"}),
         Encoding("qtrle", ".mov", "qtrle", "argb", STRAIGHT, "8 bits, lossless, reads everywhere, large"),
-        Encoding("vp9", ".webm", "libvpx-vp9", "yuva420p", STRAIGHT, "8 bits, small, for browsers", _VP9),
+        Encoding("vp9", ".webm", "libvpx-vp9", "yuva420p", STRAIGHT, "8 bits, small, for browsers", _VP9, (".mkv",)),
         Encoding("grey-hevc", ".mp4", "libx265", "yuv420p10le", GREY, "10 bits, a small side-car",
-                 {"crf": "6", "preset": "medium", "x265-params": _X265}, "hvc1"),
+                 {"crf": "6", "preset": "medium", "x265-params": _X265}, _MP4_OR, "hvc1"),
         Encoding("grey-ffv1", ".mkv", "ffv1", "gray16le", GREY, "16 bits, a lossless side-car",
                  {"level": "3", "g": "1", "slicecrc": "1"}),
         Encoding("green-h264", ".mp4", "libx264", "yuv420p", KEYED, "for any editor and headset",
-                 {"crf": str(DEFAULT_CRF), "bf": "0", "rc-lookahead": "8"}),
+                 {"crf": str(DEFAULT_CRF), "bf": "0", "rc-lookahead": "8", **REPEATABLE}, _MP4_OR),
         Encoding("green-hevc", ".mp4", "libx265", "yuv420p", KEYED, "for frames wider than 4096 px",
-                 {"crf": str(DEFAULT_CRF), "preset": "medium", "x265-params": _X265}, "hvc1"),
+                 {"crf": str(DEFAULT_CRF), "preset": "medium", "x265-params": _X265}, _MP4_OR, "hvc1"),
     )
 }  # fmt: skip
 
 # A frame that holds alpha already, for headset players; not of FORMATS, as it isn't chosen by this name.
 PACKED = Encoding(
     "packed", ".mp4", "libx265", "yuv420p", KEYED, "fisheye with alpha in its corners", ENCODINGS["green-hevc"].options,
-    "hvc1",
+    _MP4_OR, "hvc1",
 )  # fmt: skip
 
 # Numbered pictures of the alpha alone, by their bits.

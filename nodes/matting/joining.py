@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-from av.error import FFmpegError
 
 from ..host import check_cancelled
 from ..media.clip import ClipError
-from ..media.writer import VideoWriter, replacing
+from ..media.writer import VideoWriter, container_for, replacing
 from .encodings import Encoding, add_video, make_frame
 
-# What WebM can hold beside its video; other sound goes into Matroska, which is the same with more allowed.
-WEBM_AUDIO = ("opus", "vorbis")
 # Matroska counts time in these, seconds.
 MATROSKA_TICK = Fraction(1, 1000)
 
@@ -32,9 +29,11 @@ class SegmentWriter:
         self._count = 0
 
     def __enter__(self) -> SegmentWriter:
-        partial = self._place.__enter__()
-        self._container = av.open(str(partial), "w")
-        self._stream = add_video(self._container, self._encoding, self._size, self._rate, 1 / self._rate)
+        with ExitStack() as stack:
+            partial = stack.enter_context(self._place)
+            self._container = stack.enter_context(av.open(str(partial), "w"))
+            self._stream = add_video(self._container, self._encoding, self._size, self._rate, 1 / self._rate)
+            self._open = stack.pop_all()
         return self
 
     def write(self, colours: np.ndarray | None, alpha: np.ndarray, background: tuple[int, int, int]) -> None:
@@ -45,15 +44,11 @@ class SegmentWriter:
         self._count += 1
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
-        try:
-            if error is None:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-        except (FFmpegError, OSError) as late:
-            if error is None:
-                self._place.__exit__(type(late), late, late.__traceback__)
-                raise
-        return self._place.__exit__(kind, error, trace)
+        if error is not None:
+            return self._open.__exit__(kind, error, trace)
+        with self._open:
+            self._container.mux(self._stream.encode(None))
+        return None
 
 
 class _Joined(VideoWriter):
@@ -105,7 +100,7 @@ def join(
     """Make one file of segments: their packets as they are, at exact times, with the source's own audio packets.
 
     Args:
-        path: the file, which appears when it is whole; `joined_path` names it.
+        path: the file, which appears when it is whole, in place of an older one; `joined_path` names it.
         segments: files of `SegmentWriter`, in order, of one encoding.
         times: of every frame, seconds of the source's clock.
         size: (H, W) px. rate, time_base, audio_from, span: as VideoWriter has them.
@@ -116,7 +111,7 @@ def join(
 
     Raises:
         ClipError: the segments hold another number of frames than there are times.
-        FileExistsError: `path` is there.
+        OSError: the disk is full.
     """
     warnings = []
     if path.suffix in (".mkv", ".webm"):
@@ -126,8 +121,8 @@ def join(
                 f"{path.name}: Matroska counts in milliseconds, so frame times are up to {float(worst) * 1000:.2f} ms "
                 "off; .mov and .mp4 keep them exactly"
             )
-    with replacing(path) as whole:
-        options = {"time_base": time_base, "audio_from": audio_from, "span": span}
+    with replacing(path, overwrite=True) as whole:
+        options = {"time_base": time_base, "audio_from": audio_from, "span": span, "overwrite": True}
         with _Joined(whole, segments[0], size, rate, **options) as joined:
             done = 0
             for packet in _packets(segments):
@@ -144,17 +139,12 @@ def join(
 
 
 def joined_path(path: Path, encoding: Encoding, audio_from: str | None) -> Path:
-    """`path` with the suffix of an encoding; .mkv in place of .webm where that can't hold the source's audio."""
-    suffix = encoding.suffix
-    if suffix == ".webm" and audio_from is not None and not set(audio_codecs(audio_from)) <= set(WEBM_AUDIO):
-        suffix = ".mkv"
-    return path.with_name(path.name + suffix)
+    """`path` with the suffix of an encoding; with another of its containers where that can't hold the source's audio.
 
-
-def audio_codecs(file: str) -> list[str]:
-    """Names of the codecs of a file's sound, one for each stream."""
-    with av.open(file) as container:
-        return [stream.codec_context.name for stream in container.streams.audio]
+    Raises:
+        OSError: none of its containers can hold it.
+    """
+    return path.with_name(path.name + container_for(audio_from, (encoding.suffix, *encoding.others)))
 
 
 def _rounded(time: Fraction) -> Fraction:
@@ -163,14 +153,8 @@ def _rounded(time: Fraction) -> Fraction:
 
 def _packets(segments: Sequence[Path]) -> Iterator[Any]:
     for file in segments:
-        with _opened(file) as container:
+        with av.open(str(file)) as container:
             for packet in container.demux(video=0):
                 check_cancelled()
                 if packet.size:
                     yield packet
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    with av.open(str(file)) as container:
-        yield container

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,9 +17,9 @@ from ..host import progress
 from ..media.clip import ClipError, Frame
 from ..media.folder import package_version, write_json
 from .anchor import Anchor
-from .encodings import STILLS
+from .encodings import STILLS, Encoding
 from .finding import Found
-from .footage import Footage, learn_jumps
+from .footage import Footage, Sheet, learn_jumps
 from .joining import join, joined_path
 from .profile import DECODE, Profile, peak_ram, ram_now
 from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, stills_folder, video_files
@@ -40,6 +40,15 @@ SHORTEST, LONGEST = 24, 480
 
 # Makes the tracks: footage, settings, profile -> Found.
 Find = Callable[[Settings, Profile], Found]
+
+
+class Video(NamedTuple):
+    """A video of a run: how it is written, of which picture, where, and the file whose sound it gets."""
+
+    encoding: Encoding
+    sheet: Sheet
+    path: Path
+    audio_from: str | None
 
 
 class OutOfMemory(MemoryError, OSError):
@@ -76,9 +85,12 @@ def make_matte(
         OutOfMemory: see Limits.
         EmptyBand, DetectionError, ClipError...: what the stages say.
     """
+    videos = _videos(out, name, footage, settings)
     folder = WorkFolder(out)
     whole = {"input": dict(identity), "settings": settings.data(), "release": package_version("physics-preserver")}
     if folder.begin(whole):
+        if not limits.keep_segments:
+            folder.clear()
         return json.loads((out / SUMMARY).read_text(encoding="utf-8"))
     config = {"schema": CONFIG_SCHEMA, "schema_version": SCHEMA_VERSION, **settings.data(), "notes": list(notes)}
     write_json(out / CONFIG, config)
@@ -87,7 +99,7 @@ def make_matte(
     plan = _plan(folder, footage, len(times), settings, limits)
     _make_segments(folder, plan, footage, found, settings, limits, model)
     started = time.perf_counter()
-    files, warnings = _finish(folder, plan, footage, found, settings, name, times)
+    files, warnings = _finish(folder, plan, footage, videos, settings, times)
     summary = summarise(folder, plan, footage, found, settings, limits, times, files, time.perf_counter() - started)
     summary["warnings"] += warnings
     summary = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "identity": whole, **summary, "notes": list(notes)}
@@ -217,36 +229,41 @@ def _require_memory(limits: Limits) -> None:
         )
 
 
+def _videos(out: Path, name: str, footage: Footage, settings: Settings) -> list[Video]:
+    """The videos of a run. Asked for before any work: a container that can't hold the sound is an error then."""
+    found = []
+    for encoding, sheets in video_files(footage, settings):
+        for sheet in sheets:
+            audio = sheet.audio_from if settings.audio else None
+            path = joined_path(out / f"{name}_{encoding.name}{sheet.name}{sheet.tag}", encoding, audio)
+            found.append(Video(encoding, sheet, path, audio))
+    return found
+
+
 def _finish(
     folder: WorkFolder,
     plan: list[tuple[int, int]],
     footage: Footage,
-    found: Found,
+    videos: list[Video],
     settings: Settings,
-    name: str,
     times: list[Fraction],
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """Make the results of the segments. Returns the files by format, and warnings; what is done already is left."""
+    """Make the results of the segments, over what a run left that died here. Returns the files by format, warnings."""
     out, files, warnings = folder.folder, dict[str, list[str]](), list[str]()
     for kind in settings.formats:
         if kind in STILLS:
             files[kind] = [stills_folder(settings, kind, sheet.name) for sheet in footage.sheets]
             for place in files[kind]:
                 _take(folder.work / STILLS_FOLDER / place, out / place)
-    for encoding, sheets in video_files(footage, settings):
-        files[encoding.name] = []
-        for sheet in sheets:
-            audio = sheet.audio_from if settings.audio else None
-            path = joined_path(out / f"{name}_{encoding.name}{sheet.name}{sheet.tag}", encoding, audio)
-            if encoding.suffix != path.suffix:
-                warnings.append(f"{path.name}: WebM can't hold the clip's sound, so the video is in Matroska")
-            if not path.exists():
-                segments = [segment_file(folder.segment(n), encoding, sheet) for n in range(len(plan))]
-                warnings += join(
-                    path, segments, times, sheet.size, sheet.clip.rate, sheet.clip.time_base, audio, sheet.clip.span(),
-                    lambda file, sheet=sheet: footage.describe(file, sheet),
-                )  # fmt: skip
-            files[encoding.name].append(path.name)
+    for encoding, sheet, path, audio in videos:
+        if encoding.suffix != path.suffix:
+            warnings.append(f"{path.name}: {encoding.suffix} can't hold the clip's sound, so it is {path.suffix}")
+        segments = [segment_file(folder.segment(n), encoding, sheet) for n in range(len(plan))]
+        warnings += join(
+            path, segments, times, sheet.size, sheet.clip.rate, sheet.clip.time_base, audio, sheet.clip.span(),
+            lambda file, sheet=sheet: footage.describe(file, sheet),
+        )  # fmt: skip
+        files.setdefault(encoding.name, []).append(path.name)
     if (folder.work / STILLS_FOLDER / CHECKS_FOLDER).exists():
         _take(folder.work / STILLS_FOLDER / CHECKS_FOLDER, out / CHECKS_FOLDER)
     return files, warnings

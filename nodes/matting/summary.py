@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from ..media.writer import audio_codecs
 from .finding import Found
 from .footage import Footage
-from .joining import audio_codecs
 from .profile import STAGES, peak_ram, peak_vram
 from .settings import Limits, Settings
 from .work_folder import WorkFolder

@@ -88,10 +88,11 @@ class WorkFolder:
         )  # fmt: skip
 
     def clear(self) -> None:
-        """Remove the work folder, when all results are there."""
+        """Remove the work folder, if it is still there, when all results are."""
         if not (self.folder / SUMMARY).is_file():
             raise FileNotFoundError(f"{self.folder / SUMMARY} is not there: the work folder is still needed")
-        shutil.rmtree(self.work)
+        if self.work.exists():
+            shutil.rmtree(self.work)
 
 
 def save_track(folder: Path, name: str, track: Track) -> None:

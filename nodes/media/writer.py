@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,8 +28,14 @@ BT709, LIMITED_RANGE = 1, 1
 # Fast, and still a fifth smaller than x264's lossless mode.
 LOSSLESS = {"compression_level": "1", "pred": "paeth"}
 
-# Audio that players of MP4 know, by FFmpeg's names.
+# Containers by suffix, as FFmpeg calls them.
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
+# Audio that players of MP4 know, by FFmpeg's names; FFmpeg itself would put more there.
 IN_MP4 = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "mp3float", "opus", "libopus"}
+
+# What is copied of what a file says about its sound.
+NAMED = ("language", "title")
 
 # libswscale's SWS_BILINEAR and SWS_ACCURATE_RND.
 EXACT_COLOURS = 0x2 | 0x40000
@@ -169,15 +176,16 @@ class VideoWriter:
 
     def _open_audio(self) -> Iterator[tuple[float, Any]]:
         """(seconds on the written clock, packet) of every audio packet inside the span."""
+        assert self._audio_from is not None
+        if not holds_sound(self.path.suffix, self._audio_from):
+            codecs = ", ".join(dict.fromkeys(audio_codecs(self._audio_from)))
+            raise OSError(f"{self.path.suffix} can't hold {codecs} audio; write to .mkv or .mov")
         self._source = av.open(str(self._audio_from))
         start, end = self._span
         streams = {}
         for stream in self._source.streams.audio:
-            try:
-                streams[stream.index] = self._container.add_stream_from_template(stream)
-            except (FFmpegError, ValueError) as error:
-                codec = stream.codec_context.name
-                raise OSError(f"{self.path.suffix} can't hold {codec} audio; write to .mkv or .mov") from error
+            copied = streams[stream.index] = self._container.add_stream_from_template(stream)
+            copied.metadata.update({key: stream.metadata[key] for key in NAMED if key in stream.metadata})
         return self._audio_packets(streams, start, end)
 
     def _audio_packets(
@@ -213,15 +221,44 @@ class VideoWriter:
         self._container = self._source = None
 
 
-def container_for(audio_from: str | Path | None) -> str:
-    """The suffix of a file that can hold a file's audio packets: ".mp4" where that can, else ".mov", else ".mkv"."""
+def audio_codecs(file: str | Path) -> list[str]:
+    """FFmpeg's names of the codecs of a file's sound, one for each stream."""
+    with av.open(str(file)) as container:
+        return [stream.codec_context.name for stream in container.streams.audio]
+
+
+def holds_sound(suffix: str, file: str | Path) -> bool:
+    """Whether a container can hold all sound of a file. It is tried, in memory, with the first packet of each stream:
+    some containers take a codec and then not its packets."""
+    with av.open(str(file)) as source, av.open(BytesIO(), "w", format=CONTAINERS[suffix]) as trial:
+        try:
+            streams = {stream.index: trial.add_stream_from_template(stream) for stream in source.streams.audio}
+            for packet in source.demux(list(source.streams.audio)) if streams else ():
+                stream = streams.pop(packet.stream.index, None)
+                if stream is not None and packet.dts is not None:
+                    packet.stream = stream
+                    trial.mux(packet)
+                if not streams:
+                    break
+        except (FFmpegError, ValueError):
+            return False
+    return True
+
+
+def container_for(audio_from: str | Path | None, suffixes: Sequence[str] = (".mp4", ".mov", ".mkv")) -> str:
+    """The first of some containers, by suffix, that can hold a file's audio packets, in MP4 such as its players know.
+
+    Raises:
+        OSError: none of them can (the codecs are named).
+    """
     if audio_from is None:
-        return ".mp4"
-    with av.open(str(audio_from)) as source:
-        codecs = {stream.codec_context.name for stream in source.streams.audio}
-    if codecs <= IN_MP4:
-        return ".mp4"
-    return ".mov" if all(codec in IN_MP4 or codec.startswith("pcm_") for codec in codecs) else ".mkv"
+        return suffixes[0]
+    codecs = set(audio_codecs(audio_from))
+    for suffix in suffixes:
+        if (suffix != ".mp4" or codecs <= IN_MP4) and holds_sound(suffix, audio_from):
+            return suffix
+    sound = f"the sound of {Path(audio_from).name} ({', '.join(sorted(codecs))})"
+    raise OSError(f"{' or '.join(suffixes)} can't hold {sound}: choose another format, or leave the sound out")
 
 
 class LosslessWriter(VideoWriter):

@@ -72,21 +72,6 @@ def test_odd_sizes_are_kept(tmp_path, name):
         assert (stream.width, stream.height) == (65, 47)
 
 
-def test_vp9_with_opus_is_webm_and_with_aac_matroska(tmp_path):
-    aac = with_audio(tmp_path / "aac.mp4")
-    opus = tmp_path / "opus.webm"
-    with av.open(str(opus), "w") as container:
-        sound = container.add_stream("libopus", rate=48000, layout="mono")
-        for start in range(0, 48000, 960):
-            block = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), format="fltp", layout="mono")
-            block.sample_rate, block.pts = 48000, start
-            container.mux(sound.encode(block))
-        container.mux(sound.encode(None))
-    assert joined_path(tmp_path / "a", ENCODINGS["vp9"], str(aac)).suffix == ".mkv"
-    path, _ = write(tmp_path, "vp9", UNSTEADY, Fraction(1, 1000), str(opus))
-    assert path.suffix == ".webm" and [d for _, d in audio_packets(path)] == [d for _, d in audio_packets(opus)]
-
-
 def test_segments_that_lack_a_frame_are_no_video(tmp_path):
     with pytest.raises(Exception, match="hold 23 frames, the clip has 24"):
         write(tmp_path, "qtrle", STEADY, Fraction(1, 24000), segments=(0, 9, 23))

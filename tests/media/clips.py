@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -36,6 +37,43 @@ def with_audio(path: Path, frames: int = 24, rate: int = 24, audio_seconds: floa
             container.mux(audio.encode(block))
         container.mux(audio.encode(None))
     return path
+
+
+def with_sound(path: Path, codecs: Sequence[str], seconds: float = 1.5, start: float = 0.0, frames: int = 24) -> Path:
+    """H.264 of `shades` at 24 fps with a stereo sine for each of FFmpeg's audio encoders, from `start` seconds on.
+
+    The first two are in English and German; a negative start stays one, as an edit list or a negative time.
+    """
+    with av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as container:
+        video = container.add_stream("libx264", rate=24, options={"crf": "20"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        tracks: list[Any] = [container.add_stream(codec, rate=48000, layout="stereo") for codec in codecs]
+        for track, language in zip(tracks, ("eng", "ger"), strict=False):
+            track.metadata["language"] = language
+        for image in shades(frames):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(video.encode(None))
+        for n, track in enumerate(tracks):
+            wave = np.sin(np.arange(round(48000 * seconds)) / (20 + n)).astype(np.float32)
+            sound = av.AudioFrame.from_ndarray(np.stack([wave, wave]), format="fltp", layout="stereo")
+            sound.sample_rate, sound.pts = 48000, 0
+            coder = track.codec_context
+            cut = av.AudioResampler(coder.format.name, "stereo", 48000, coder.frame_size or 1024)
+            for block in [*cut.resample(sound), *cut.resample(None)]:
+                block.pts = (block.pts or 0) + round(start * 48000)
+                container.mux(track.encode(block))
+            container.mux(track.encode(None))
+    return path
+
+
+def sound_tracks(path: Path) -> list[list[tuple[Fraction, bytes]]]:
+    """(seconds, payload) of every packet of each audio track."""
+    with av.open(str(path)) as container:
+        found = {stream.index: list[tuple[Fraction, bytes]]() for stream in container.streams.audio}
+        for packet in container.demux(list(container.streams.audio)) if found else ():
+            if packet.pts is not None and packet.size:
+                found[packet.stream.index].append((packet.pts * Fraction(packet.time_base), bytes(packet)))
+    return list(found.values())
 
 
 def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
