@@ -21,6 +21,8 @@ from .rig import Rig
 FINE_PX = 2
 # An edge's disparity may miss what is possible by this, px: masks have whole pixels.
 EDGE_PX = 1.5
+# One thing hides another in the other eye when its disparity is so much larger, px.
+HIDES = 0.25
 # Alphas between these are the soft band.
 SOFT = 0.02, 0.98
 
@@ -31,7 +33,8 @@ class Agreement:
 
     Attributes:
         s_iou: overlap of the left mask, moved to the right eye pixel by pixel, with the right mask, over what is
-            matched in both directions and inside the picture. 1 where both are empty, 0 where one is.
+            matched in both directions, inside the picture and not hidden from the left eye. 1 where both are empty, 0
+            where one is.
         coverage: share of the two masks over which S-IoU was taken.
         s_f, s_f_fine: boundary F of the left mask, moved by its object's own disparity, and the right one; at .008 of
             the diagonal and at FINE_PX. What only one eye sees lowers it.
@@ -102,16 +105,25 @@ def measure_agreement(
 
 def s_iou(rig: Rig, disparity: Disparity, left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     """S-IoU and its coverage of one object's covers, float32 [h, w] 0..1, in the picture worked in."""
-    base = grid(rig.working_size[0], rig.working_size[1])
-    moved = sample(left, base + disparity.right)
-    union = rig.weight * np.maximum(moved, right)
+    moved = sample(left, grid(*rig.working_size) + disparity.right) > 0.5
+    there = right > 0.5
     # What the left eye has and the right one has not is not in `union` where nothing was matched; it is unknown there.
-    sure = disparity.right_valid
+    union = rig.weight * (moved | there)
+    sure = disparity.right_valid & ~_hidden(rig, disparity)
     whole, known = float(union.sum()), float(union[sure].sum())
     if known == 0:
-        empty = not (left > 0.5).any() and not (right > 0.5).any()
+        empty = not (left > 0.5).any() and not there.any()
         return (1.0, 1.0) if empty else (np.nan, 0.0)
-    return float((rig.weight * np.minimum(moved, right))[sure].sum()) / known, known / whole
+    return float((rig.weight * (moved & there))[sure].sum()) / known, known / whole
+
+
+def _hidden(rig: Rig, disparity: Disparity) -> np.ndarray:
+    """bool [h, w]: right pixels whose match in the left eye is beside something nearer: that hides them there, and
+    between the two the match is of neither."""
+    known = np.where(disparity.left_valid, disparity.left[..., 0], np.float32(-1e6))
+    nearest = cv2.dilate(known, np.ones((1, 3), np.uint8))
+    there = sample(nearest, grid(*rig.working_size) + disparity.right)
+    return np.asarray(there > disparity.right[..., 0] + HIDES)
 
 
 def _wanted(rig: Rig, left: list[np.ndarray], right: list[np.ndarray]) -> np.ndarray:

@@ -72,6 +72,20 @@ def test_a_missing_arm_is_found():
     assert bad.area[0] == pytest.approx(1 - arm.sum() / right.sum(), abs=0.05)
 
 
+def test_what_an_object_hides_from_the_left_eye_is_not_compared():
+    """Beside a person the right eye sees a strip of wall that the left one doesn't: of him or not, none can say."""
+    scene = StereoScene([Person(0.8)], size=SIZE)
+    left, right = scene.masks(0, False), scene.masks(0, True)
+    _, seen = scene.partners(0, True, scene.projection, SIZE)
+    strips = [np.roll(right, shift, axis=2) & ~right for shift in (5, -5)]
+    hidden, shown = (strips[0] & ~seen, strips[1] & seen)
+    assert min(strip.sum() for strip in (hidden, shown)) > 0.03 * right.sum()
+    good, unknown, wrong = (agree(scene, left, mask).s_iou[0] for mask in (right, right | hidden, right | shown))
+    assert good > 0.96
+    assert unknown > good - 0.018
+    assert wrong < good - 0.04
+
+
 def test_an_edge_on_the_wrong_side_has_an_impossible_disparity(wall):
     left, right = painted(wall, np.array([0.5, 0.3, 5.0]), 0.7)
     assert agree(wall, left, np.roll(right, 12, axis=2)).implausible[0] > 0.9

@@ -182,6 +182,21 @@ class StereoScene(Clip):
         """Where an eye stands, float32 [3]."""
         return np.array([self.baseline / (2 if right else -2), 0, 0], np.float32)
 
+    def partners(
+        self, index: int, right: bool, projection: Projection, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where the other eye sees what one eye's pixels show, exactly, in any projection and size.
+
+        Returns:
+            float32 [H, W, 2], x, y px in the other eye; and bool [H, W]: whether it sees it, too.
+        """
+        view, other = (self.look(index, eye, projection, size) for eye in (right, not right))
+        at = self.eye(right) + view.distance[..., None] * pixel_directions(projection, size) - self.eye(not right)
+        there, seen = to_pixels(projection, at, size)
+        far = np.linalg.norm(at, axis=-1)
+        nearest = cv2.remap(other.distance, there, None, cv2.INTER_NEAREST)  # pyright: ignore
+        return there, seen & (np.abs(nearest - far) < 0.03 * far)
+
     def disparity(self, index: int, projection: Projection, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Exact disparity of the left eye in any projection.
 
@@ -189,13 +204,18 @@ class StereoScene(Clip):
             float32 [H, W, 2], px: where a left pixel lies, less where the same point lies in the right eye; and bool
             [H, W]: whether the right eye sees it.
         """
-        left, right = (self.look(index, eye, projection, size) for eye in (False, True))
-        at = self.eye(False) + left.distance[..., None] * pixel_directions(projection, size)
-        there, seen = to_pixels(projection, at - self.eye(True), size)
-        far = np.linalg.norm(at - self.eye(True), axis=-1)
-        nearest = cv2.remap(right.distance, there, None, cv2.INTER_NEAREST)  # pyright: ignore
-        x, y = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
-        return np.dstack([x, y]) - there, seen & (np.abs(nearest - far) < 0.03 * far)
+        there, seen = self.partners(index, False, projection, size)
+        return np.dstack(np.meshgrid(np.arange(size[1]), np.arange(size[0]))) - there, seen
+
+    def s_iou(self, index: int, left: np.ndarray, right: np.ndarray) -> float:
+        """S-IoU of two masks, bool [H, W], of the eyes as stored, by the exact disparity: the reference's definition
+        with nothing estimated. The left mask is moved to the right eye pixel by pixel and compared with the right one
+        over what both eyes see, by shares of the sphere; for half-equirectangular eyes."""
+        there, seen = self.partners(index, True, self.projection, self.size)
+        moved = cv2.remap(left.astype(np.float32), there, None, cv2.INTER_LINEAR) > 0.5  # pyright: ignore
+        rays = pixel_directions(self.projection, self.size)
+        weight = np.hypot(rays[..., 0], rays[..., 2]) * seen
+        return float(weight[moved & right].sum() / weight[moved | right].sum())
 
     def _parts(self, person: Person, index: int) -> list[Part]:
         angle, seconds = np.deg2rad(person.degrees), index / float(self.rate)
