@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -40,14 +40,12 @@ class Anchor:
         frame: index of the clip's frame.
         prompts: what is shown there, in px of the clip that was searched.
         method: "by hand", "detector" or "motion".
-        first_usable: the first frame that is neither dark nor empty of the subject, as far as that was looked at.
-        boxes: what was detected on the frame, for the overlay.
+        boxes: what was detected on the frame, by the prompts' labels.
     """
 
     frame: int
     prompts: list[Prompt]
     method: str
-    first_usable: int
     boxes: list[Detection] = field(default_factory=list)
 
     def data(self) -> dict[str, Any]:
@@ -56,9 +54,21 @@ class Anchor:
             "frame": self.frame,
             "method": self.method,
             "labels": [prompt.label for prompt in self.prompts],
-            "boxes": [{"label": item.label, "score": round(item.score, 3), "box": list(map(float, item.box))}
-                      for item in self.boxes],
-        }  # fmt: skip
+            "boxes": detections_data(self.boxes),
+        }
+
+
+def detections_data(found: Sequence[Detection]) -> list[dict[str, Any]]:
+    """JSON-able."""
+    return [
+        {"label": item.label, "score": round(item.score, 3), "box": [float(side) for side in item.box]}
+        for item in found
+    ]
+
+
+def detections_from(data: Sequence[Mapping[str, Any]]) -> list[Detection]:
+    """What `detections_data` made JSON of."""
+    return [Detection(item["label"], item["score"], tuple(item["box"]), "") for item in data]
 
 
 def is_empty(image: np.ndarray) -> bool:
@@ -94,7 +104,7 @@ def shown_by_hand(
     names = [prompt.label for prompt in prompts]
     if len(set(names)) < len(names):
         raise PromptError(f"every object needs a label of its own: {', '.join(names)}")
-    return Anchor(frame, prompts, "by hand", frame)
+    return Anchor(frame, prompts, "by hand")
 
 
 def find_anchor(clip: Clip, subject: str, detector: Detector, confidence: float) -> Anchor:
@@ -120,7 +130,7 @@ def find_anchor(clip: Clip, subject: str, detector: Detector, confidence: float)
         if people:
             named = numbered(people, subject)
             prompts = [Prompt(item.label, frame.index, item.box) for item in named]
-            return Anchor(frame.index, prompts, "detector", frame.index, named)
+            return Anchor(frame.index, prompts, "detector", named)
         others |= {item.label for item in found}
     raise DetectionError(
         f"no {subject} was found in {seen} frames of {clip.name} ({dark} more are dark or empty); found: "
@@ -128,15 +138,16 @@ def find_anchor(clip: Clip, subject: str, detector: Detector, confidence: float)
     )
 
 
-def newcomers(
-    clip: Clip, track: Track, subject: str, detector: Detector, confidence: float, every: int
-) -> list[Prompt]:
-    """Who of the subject is seen on every `every`-th frame and is in none of the track's masks: where first seen.
+def find_newcomer(
+    clip: Clip, track: Track, subject: str, detector: Detector, confidence: float, every: int, start: int = 0
+) -> tuple[int, Detection] | None:
+    """The first of every `every`-th frame, from `start` on, that shows someone of the subject in none of the masks.
 
-    At most one for each frame looked at, the surest; call it again with the track that has them.
+    The surest of them there, with a label of its own; call it again from that frame on with the track that has them.
+    None: nobody is new.
     """
     wanted = same_class(subject)
-    for frame in progress(clip, len(track), "looking for more"):
+    for frame in progress(clip.read(start), len(track) - start, "looking for more"):
         if frame.index % every or is_empty(frame.image):
             continue
         taken = np.asarray(track.masks(frame.index).any(axis=0))
@@ -144,9 +155,9 @@ def newcomers(
                  if same_class(item.label) == wanted and item.score >= max(confidence, SURE)]  # fmt: skip
         new = [item for item in distinct(found) if _covered(taken, item.box) < KNOWN]
         if new:
-            item = max(new, key=lambda one: one.score)
-            return [Prompt(free_label(subject, track.labels), frame.index, item.box)]
-    return []
+            surest = max(new, key=lambda one: one.score)
+            return frame.index, replace(surest, label=free_label(subject, track.labels))
+    return None
 
 
 def distinct(found: Sequence[Detection]) -> list[Detection]:
@@ -172,11 +183,9 @@ def free_label(subject: str, taken: Sequence[str]) -> str:
 
 def _moving(clip: Clip, subject: str, detector: MotionDetector) -> Anchor:
     frames: list[int] = []
-    first: list[int] = []
 
     def images() -> Iterator[np.ndarray]:
         for frame in islice(_from_first_usable(clip), OBSERVED):
-            first.append(frame.index) if not first else None
             frames.append(frame.index)
             yield frame.image
 
@@ -190,7 +199,7 @@ def _moving(clip: Clip, subject: str, detector: MotionDetector) -> Anchor:
         )
     frame, item = max(seen, key=lambda pair: pair[1].score * np.sqrt(pair[1].area))
     item = replace(item, label=subject)
-    return Anchor(frame, [Prompt(subject, frame, item.box)], "motion", first[0], [item])
+    return Anchor(frame, [Prompt(subject, frame, item.box)], "motion", [item])
 
 
 def _from_first_usable(clip: Clip) -> Iterator[Frame]:

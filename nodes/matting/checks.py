@@ -36,16 +36,16 @@ def write_checks(
     masks: Sequence[np.ndarray],
     labels: Sequence[Sequence[str]],
     scores: Sequence[float],
-    boxes: Sequence[Detection],
+    detected: Sequence[Sequence[Detection]],
 ) -> None:
     """Write trimap, alpha, confidence and overlay of frame t, the eyes beside each other.
 
-    Args: one of each for every eye, at the size worked at; masks bool [N, h, w]; boxes are drawn over the first eye.
+    Args: one of each for every eye, at the size worked at; masks bool [N, h, w]; `detected` is what a detector found
+        on this very frame, by the objects' labels.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sure = [confidence(*item) for item in zip(alphas, trimaps, scores, strict=True)]
-    drawn = [draw_overlay(*eye) for eye in zip(images, masks, labels, strict=True)]
-    _draw_boxes(drawn[0], boxes)
+    drawn = [_overlay(*eye) for eye in zip(images, masks, labels, detected, strict=True)]
     write_image(folder / f"trimap.{t:06d}.png", _beside(trimaps, cv2.INTER_NEAREST))
     write_image(folder / f"alpha.{t:06d}.png", _beside([_levels(alpha) for alpha in alphas]))
     write_image(folder / f"confidence.{t:06d}.png", _beside([_levels(one) for one in sure]))
@@ -62,11 +62,12 @@ def _beside(pictures: Sequence[np.ndarray], way: int = cv2.INTER_AREA) -> np.nda
     return whole if factor >= 1 else cv2.resize(whole, None, fx=factor, fy=factor, interpolation=way)
 
 
-def _draw_boxes(image: np.ndarray, boxes: Sequence[Detection]) -> None:
-    thick = max(1, round(image.shape[0] / 240))
-    for n, item in enumerate(boxes):
+def _overlay(image: np.ndarray, masks: np.ndarray, labels: Sequence[str], detected: Sequence[Detection]) -> np.ndarray:
+    """Masks with their labels, and where a detector saw them its boxes and scores."""
+    drawn, scores = image.copy(), {item.label: item.score for item in detected}
+    for item in detected:
         x1, y1, x2, y2 = (round(side) for side in item.box)
-        colour = COLOURS[n % len(COLOURS)]
-        cv2.rectangle(image, (x1, y1), (x2 - 1, y2 - 1), colour, thick)
-        text, place = f"{item.label} {item.score:.2f}", (x1 + 2 * thick, max(y1 - 3 * thick, 8 * thick))
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_DUPLEX, thick * 0.4, colour, max(1, thick // 2), cv2.LINE_AA)
+        colour = COLOURS[labels.index(item.label) % len(COLOURS)]
+        cv2.rectangle(drawn, (x1, y1), (x2 - 1, y2 - 1), colour, max(1, round(image.shape[0] / 240)))
+    said = [f"{label} {scores[label]:.2f}" if label in scores else label for label in labels]
+    return draw_overlay(drawn, masks, said)

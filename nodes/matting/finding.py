@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..extraction.detection import Detector, describe_detector
+from ..extraction.detection import Detection, Detector, describe_detector
 from ..extraction.motion import MotionDetector
 from ..extraction.prompts import Prompt
 from ..extraction.sam2_model import find_sam2, load_sam2
@@ -14,7 +14,7 @@ from ..extraction.subjects import find_detector, open_detector
 from ..extraction.tracking import track
 from ..media.clip import Clip
 from ..media.track import Track
-from .anchor import Anchor, find_anchor, newcomers, shown_by_hand
+from .anchor import Anchor, find_anchor, find_newcomer, shown_by_hand
 from .profile import DETECT, TRACK, Profile
 from .scaled import ScaledClip, working_size
 from .settings import Settings
@@ -22,8 +22,8 @@ from .settings import Settings
 if TYPE_CHECKING:
     from ..extraction.sam2_model import SAM2Model
 
-# Rounds of looking for people who come later; each that finds somebody costs a pass over the clip.
-ROUNDS = 8
+# How many people who come later are looked for; each that is found costs two passes over the clip.
+MOST_NEWCOMERS = 8
 
 
 @dataclass
@@ -35,16 +35,23 @@ class Found:
         anchor: where tracking started.
         about: JSON-able, for the summary.
         flagged: frames on which the eyes don't agree.
+        detected: for each eye, by frame: the detections that the track was made from, by the objects' labels, px of
+            the size worked at.
     """
 
     tracks: list[Track]
     anchor: Anchor
     about: dict[str, Any] = field(default_factory=dict)
     flagged: list[int] = field(default_factory=list)
+    detected: list[dict[int, list[Detection]]] = field(default_factory=list)
 
 
 class Finder:
-    """Detector and tracker of one run, opened once, for any number of eyes."""
+    """Detector and tracker of one run, opened once, for any number of eyes.
+
+    Attributes:
+        detected: by frame, what was detected in the eye in which the anchor was looked for, for `Found`.
+    """
 
     def __init__(self, settings: Settings, profile: Profile, model: SAM2Model | None = None):
         self.settings, self.profile = settings, profile
@@ -52,6 +59,7 @@ class Finder:
         self.detector: Detector | None = None
         if settings.detector or not by_hand:
             self.detector = open_detector(find_detector(settings.detector) if settings.detector else None)
+        self.detected: dict[int, list[Detection]] = {}
         self.model = model
         if model is None and settings.sam2:
             self.model = load_sam2(find_sam2(settings.sam2), settings.precision)
@@ -73,6 +81,7 @@ class Finder:
                 found = find_anchor(_From(clip, chosen.anchor), chosen.subject, self.detector, chosen.confidence)
             else:
                 found = find_anchor(clip, chosen.subject, self.detector, chosen.confidence)
+        self.detected[found.frame] = found.boxes
         return found
 
     def track(self, clip: Clip, prompts: Sequence[Prompt]) -> Track:
@@ -80,14 +89,22 @@ class Finder:
         with self.profile.stage(TRACK):
             found = self._follow(clip, prompts, None)
         if self.settings.newcomers and self.guide is not None:
-            every = max(1, round(self.settings.newcomers * clip.rate))
-            for _ in range(ROUNDS):
-                with self.profile.stage(DETECT):
-                    new = newcomers(clip, found, self.settings.subject, self.guide, self.settings.confidence, every)
-                if not new:
-                    break
-                with self.profile.stage(TRACK):
-                    found = self._follow(clip, new, found)
+            found = self._with_newcomers(clip, found, self.guide)
+        return found
+
+    def _with_newcomers(self, clip: Clip, found: Track, detector: Detector) -> Track:
+        chosen, start = self.settings, 0
+        every = max(1, round(chosen.newcomers * clip.rate))
+        for _ in range(MOST_NEWCOMERS):
+            with self.profile.stage(DETECT):
+                new = find_newcomer(clip, found, chosen.subject, detector, chosen.confidence, every, start)
+            if new is None:
+                return found
+            start, seen = new
+            self.detected.setdefault(start, []).append(seen)
+            with self.profile.stage(TRACK):
+                found = self._follow(clip, [Prompt(seen.label, start, seen.box)], found)
+        found.warnings.append(f"{MOST_NEWCOMERS} people who came later were taken in; for more nobody looked")
         return found
 
     def _follow(self, clip: Clip, prompts: Sequence[Prompt], previous: Track | None) -> Track:
@@ -108,7 +125,8 @@ def find_flat(clip: Clip, settings: Settings, profile: Profile, model: SAM2Model
     small = ScaledClip(clip, working_size(size, settings.scale))
     finder = Finder(settings, profile, model)
     anchor = finder.anchor(small, size)
-    return Found([finder.track(small, anchor.prompts)], anchor, finder.about())
+    track = finder.track(small, anchor.prompts)
+    return Found([track], anchor, finder.about(), detected=[finder.detected])
 
 
 class _From(ScaledClip):

@@ -16,7 +16,7 @@ import numpy as np
 from ..host import progress
 from ..media.clip import ClipError, Frame
 from ..media.folder import package_version, write_json
-from .anchor import Anchor
+from .anchor import Anchor, detections_data, detections_from
 from .encodings import STILLS, Encoding
 from .finding import Found
 from .footage import Footage, Sheet, learn_jumps
@@ -26,7 +26,7 @@ from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, 
 from .settings import Limits, Settings
 from .still_writer import write_alpha
 from .summary import summarise
-from .work_folder import CONFIG, SCHEMA_VERSION, SUMMARY, WorkFolder, load_track, save_track
+from .work_folder import ANCHOR_MASK, CONFIG, SCHEMA_VERSION, SUMMARY, WorkFolder, load_track, save_track
 
 if TYPE_CHECKING:
     from .matte_model import MatteModel
@@ -119,10 +119,11 @@ def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile)
             save_track(place, f"eye{n}", track)
         if found.anchor.method != "by hand":
             mask = found.tracks[0].masks(found.anchor.frame).any(axis=0)
-            write_alpha(folder.folder / "anchor_mask.auto.png", mask.astype(np.uint8) * 255)
+            write_alpha(folder.folder / ANCHOR_MASK, mask.astype(np.uint8) * 255)
         about = {
             "schema": SCHEMA, "schema_version": SCHEMA_VERSION, "anchor": found.anchor.data(),
-            "first_usable": found.anchor.first_usable, "about": found.about, "flagged": found.flagged,
+            "about": found.about, "flagged": found.flagged,
+            "detected": [{str(t): detections_data(seen) for t, seen in eye.items()} for eye in found.detected],
             "seconds": profile.seconds, "wall": time.perf_counter() - started, "peak_ram": peak_ram(),
         }  # fmt: skip
         write_json(file, about)
@@ -130,11 +131,10 @@ def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile)
     tracks = []
     while (track := load_track(place, f"eye{len(tracks)}")) is not None:
         tracks.append(track)
-    from ..extraction.detection import Detection
-
-    boxes = [Detection(item["label"], item["score"], tuple(item["box"]), "") for item in about["anchor"]["boxes"]]
-    anchor = Anchor(about["anchor"]["frame"], [], about["anchor"]["method"], about["first_usable"], boxes)
-    found = Found(tracks, anchor, about["about"], about["flagged"])
+    at = about["anchor"]
+    anchor = Anchor(at["frame"], [], at["method"], detections_from(at["boxes"]))
+    detected = [{int(t): detections_from(seen) for t, seen in eye.items()} for eye in about["detected"]]
+    found = Found(tracks, anchor, about["about"], about["flagged"], detected)
     if not tracks or len({len(track) for track in tracks}) != 1:
         raise ClipError(f"{place}: the tracks are not whole; remove {folder.folder} and run again")
     return found, [tracks[0].time(t) for t in range(len(tracks[0]))]

@@ -109,7 +109,8 @@ class SegmentMaker:
         with self._profile.stage(UPSAMPLE):
             whole = [enlarge(alpha, trimap, image)
                      for (trimap, alpha, _), image in zip(found, images, strict=True)]  # fmt: skip
-        if self._settings.qc_every and t % self._settings.qc_every == 0:
+        every = self._settings.qc_every
+        if every and (t % every == 0 or any(seen.get(t) for seen in self._found.detected)):
             self._check(t, eyes, found)
         self._write(t, images, whole, videos)
 
@@ -145,10 +146,10 @@ class SegmentMaker:
             float(min((track.scores[t, n] for n, mask in enumerate(seen) if mask.any()), default=1.0))
             for track, seen in zip(tracks, masks, strict=True)
         ]
-        boxes = self._found.anchor.boxes if t == self._found.anchor.frame else ()
+        detected = [seen.get(t, []) for seen in self._found.detected]
         save = partial(write_checks, self._work / STILLS_FOLDER / CHECKS_FOLDER, t)
         trimaps, alphas, images = zip(*found, strict=True)
-        save(images, trimaps, alphas, masks, [track.labels for track in tracks], scores, boxes)
+        save(images, trimaps, alphas, masks, [track.labels for track in tracks], scores, detected)
 
 
 def video_files(footage: Footage, settings: Settings) -> list[tuple[Encoding, list[Sheet]]]:

@@ -132,6 +132,8 @@ class Settings:
             raise ValueError('stereo "files" needs the other eye\'s file as `second`, and nothing else has one')
         if self.stereo == "none" and (self.separate_eyes or self.packed_alpha or self.parallel_eyes):
             raise ValueError("separate_eyes, packed_alpha and parallel_eyes are for stereo footage: choose a layout")
+        if self.newcomers and not self.detector:
+            raise ValueError("newcomers need a detector: without one nobody can be told from who is there already")
         if self.newcomers and self.stereo != "none" and self.mode != MASTER_SLAVE:
             raise ValueError(f"newcomers need the mode {MASTER_SLAVE} in stereo, so that both eyes get the same people")
         if self.packed_alpha and self.projection == "flat":

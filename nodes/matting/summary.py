@@ -12,7 +12,7 @@ from .finding import Found
 from .footage import Footage
 from .profile import STAGES, peak_ram, peak_vram
 from .settings import Limits, Settings
-from .work_folder import WorkFolder
+from .work_folder import ANCHOR_MASK, WorkFolder
 
 
 def summarise(
@@ -34,19 +34,21 @@ def summarise(
     wall = first["wall"] + sum(part["wall"] for part in parts) + joining
     minutes = float(times[-1] - times[0] + 1 / clip.rate) / 60
     ram = [most for most in (first["peak_ram"], *(part["peak_ram"] for part in parts), peak_ram()) if most]
-    effective, sound = found.anchor.first_usable, footage.sheets[0].audio_from
+    effective, sound = _first_seen(found), footage.sheets[0].audio_from
     warnings = [*dict.fromkeys(warning for track in found.tracks for warning in track.warnings), *clip.warnings]
-    if effective:
+    if effective is None:
+        warnings.append("the tracks are empty on every frame: there is nothing in this matte")
+    elif effective:
         warnings.append(
-            f"the clip opens with {effective} frames in which nobody can be found: the matte effectively starts at "
-            f"frame {effective} ({float(times[effective]):.3f} s)"
+            f"nobody is in the first {effective} frames: the matte effectively starts at frame "
+            f"{settings.start + effective} ({float(times[effective]):.3f} s)"
         )
     return {
         "source": {"name": clip.name, "width": clip.width, "height": clip.height, "fps": str(clip.rate),
                    "frames": frames, "audio": bool(settings.audio and sound and audio_codecs(sound))},
         "requested_frame_start": settings.start,
-        "effective_frame_start": settings.start + effective,
-        "anchor": first["anchor"],
+        "effective_frame_start": None if effective is None else settings.start + effective,
+        "anchor": first["anchor"] | {"mask": ANCHOR_MASK if (folder.folder / ANCHOR_MASK).is_file() else None},
         "labels": list(found.tracks[0].labels),
         "tracker": found.tracks[0].tracker,
         **found.about,
@@ -56,7 +58,7 @@ def summarise(
         "files": files,
         "profile": {
             "seconds": {stage: round(spent, 3) for stage, spent in (seconds | {"join": joining}).items()},
-            "fps": {stage: round(frames / spent, 2) for stage, spent in seconds.items() if spent > 0},
+            "fps": {stage: round(frames / spent, 2) for stage, spent in seconds.items() if spent >= 0.001},
             "wall_seconds": round(wall, 3),
             "frames_per_second": round(frames / wall, 3),
             "peak_ram_mb": round(max(ram) / 2**20) if ram else None,
@@ -65,6 +67,12 @@ def summarise(
         "cost": _cost(wall, minutes, limits.price_per_hour),
         "warnings": warnings,
     }  # fmt: skip
+
+
+def _first_seen(found: Found) -> int | None:
+    """The first frame of the range on which anybody is in a track; None where nobody ever is."""
+    frames = range(len(found.tracks[0]))
+    return next((t for t in frames if any(track.packed_masks(t).any() for track in found.tracks)), None)
 
 
 def _eye(n: int, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ..media.writer import replacing
 SCHEMA = "physics-preserver/matte-run"
 SCHEMA_VERSION = 1
 WORK, ABOUT, SUMMARY, CONFIG = "unfinished", "run.json", "run_summary.json", "config_used.json"
+ANCHOR_MASK = "anchor_mask.auto.png"
 # Of a file, its size, its time and so much of its beginning, middle and end tell it from another one.
 SAMPLE = 1 << 20
 

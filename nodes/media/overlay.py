@@ -9,11 +9,15 @@ import cv2
 import numpy as np
 
 Colour = tuple[int, int, int]
+# Left, top, right and low end of a tag, px.
+Plate = tuple[float, float, float, float]
 
 # RGB, chosen to stay apart for colour-blind eyes (Okabe & Ito 2008), the first two for rider and board.
 COLOURS: tuple[Colour, ...] = ((86, 200, 250), (255, 159, 28), (60, 214, 140), (240, 100, 170), (240, 228, 66))
 FILL, RIM = 0.38, 0.5
 FONT = cv2.FONT_HERSHEY_DUPLEX
+# Between a tag's letters and its edge, as a share of their height.
+PAD = 0.45
 INK, PAPER = (16, 20, 26), (245, 246, 248)
 BOTH, MISSING, EXTRA = (46, 190, 90), (40, 110, 255), (236, 50, 40)
 YES, NO = (72, 199, 116), (142, 148, 158)
@@ -52,13 +56,16 @@ def draw_overlay(
         drawn = cv2.addWeighted(drawn, 1 - RIM, rim, RIM, 0)
         cv2.drawContours(drawn, edges, -1, colour, stroke, cv2.LINE_AA)
     size = text_size(image.shape[0])
+    taken: list[Plate] = []
     for n, (mask, label) in enumerate(zip(masks, labels, strict=True)):
         rows = np.flatnonzero(mask.any(axis=1))
         if rows.size:
             columns = np.flatnonzero(mask.any(axis=0))
             # Tags stand apart where the objects touch: the first above its object, the others below theirs.
             y = rows[0] - 2.4 * size if n == 0 else rows[-1] + 0.8 * size
-            tag(drawn, label, (columns[0] + columns[-1]) / 2, y, size, COLOURS[n % len(COLOURS)], centred=True)
+            x, y = _free_place(_plate(image, label, (columns[0] + columns[-1]) / 2, y, size, True), taken, image)
+            taken.append(_plate(image, label, x, y, size))
+            tag(drawn, label, x, y, size, COLOURS[n % len(COLOURS)])
     if relation is not None:
         x = size
         for told, words, colour in (
@@ -99,12 +106,9 @@ def tag(image: np.ndarray, text: str, x: float, y: float, size: float, colour: C
     Returns:
         The plate's right end, px.
     """
-    scale, stroke = size / 21.0, max(1, round(size / 11))
-    (text_width, _), _ = cv2.getTextSize(text, FONT, scale, stroke)
-    pad = 0.45 * size
-    width, height = text_width + 2 * pad, size + 2 * pad
-    x = float(np.clip(x - width / 2 if centred else x, 0, max(image.shape[1] - width, 0)))
-    y = float(np.clip(y, 0, max(image.shape[0] - height, 0)))
+    scale, stroke = _letters(size)
+    x, y, right_end, low_end = _plate(image, text, x, y, size, centred)
+    width, height, pad = right_end - x, low_end - y, PAD * size
     radius = height / 2.6
     ends = ((x + radius, y + radius), (x + width - radius, y + height - radius))
     turn = np.deg2rad(np.arange(5, 365, 10))
@@ -114,4 +118,32 @@ def tag(image: np.ndarray, text: str, x: float, y: float, size: float, colour: C
     outline = cv2.convexHull((corners + plate).astype(np.float32))
     cv2.fillPoly(image, [np.round(outline * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
     cv2.putText(image, text, (round(x + pad), round(y + pad + size)), FONT, scale, INK, stroke, cv2.LINE_AA)
-    return x + width
+    return right_end
+
+
+def _plate(image: np.ndarray, text: str, x: float, y: float, size: float, centred: bool = False) -> Plate:
+    """Where `tag` puts its plate: left, top, right and low end, px."""
+    (text_width, _), _ = cv2.getTextSize(text, FONT, *_letters(size))
+    width, height = text_width + 2 * PAD * size, (1 + 2 * PAD) * size
+    x = float(np.clip(x - width / 2 if centred else x, 0, max(image.shape[1] - width, 0)))
+    y = float(np.clip(y, 0, max(image.shape[0] - height, 0)))
+    return x, y, x + width, y + height
+
+
+def _letters(size: float) -> tuple[float, int]:
+    """OpenCV's scale and stroke of letters so high, px."""
+    return size / 21.0, max(1, round(size / 11))
+
+
+def _free_place(wanted: Plate, taken: Sequence[Plate], image: np.ndarray) -> tuple[float, float]:
+    """The upper left corner, px, nearest to a plate's where it covers no other one; the same where there is no room."""
+    left, top, right, low = wanted
+    width, height = right - left, low - top
+    beside = [left, *(x for one in taken for x in (one[0] - width - 1, one[2] + 1))]
+    above = [top, *(y for one in taken for y in (one[1] - height - 1, one[3] + 1))]
+    free = [
+        (x, y) for x in beside for y in above
+        if 0 <= x <= image.shape[1] - width and 0 <= y <= image.shape[0] - height
+        and all(x >= one[2] or x + width <= one[0] or y >= one[3] or y + height <= one[1] for one in taken)
+    ]  # fmt: skip
+    return min(free, key=lambda at: abs(at[0] - left) + abs(at[1] - top), default=(left, top))

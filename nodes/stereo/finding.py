@@ -105,15 +105,17 @@ def find_stereo(stereo: StereoClip, settings: Settings, profile: Profile, model:
         finder.detector = ViewsDetector(finder.detector, projection)
     anchor = finder.anchor(left, stereo.eye_size)
     agreement = _Agreement([], [], [], [])
+    in_right: list[Detection] = []
     if settings.mode == MASTER_SLAVE:
         master = finder.track(left, anchor.prompts)
         slave = _follow(stereo, rig, finder, master, agreement)
     else:
-        prompts = _prompts(left, right, rig, finder, anchor)
+        *prompts, in_right = _prompts(left, right, rig, finder, anchor)
         master, slave = (finder.track(eye, shown) for eye, shown in zip((left, right), prompts, strict=True))
         slave = _checked(stereo, rig, finder, master, slave, agreement)
     about = finder.about() | {"stereo": agreement.data(settings)}
-    return Found([master, slave], anchor, about, agreement.flagged)
+    detected = [finder.detected, {anchor.frame: in_right}]
+    return Found([master, slave], anchor, about, agreement.flagged, detected)
 
 
 def _follow(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, agreement: _Agreement) -> Track:
@@ -147,8 +149,10 @@ def _own(finder: Finder, labels: Sequence[str]) -> Own:
     return look
 
 
-def _prompts(left: Clip, right: Clip, rig: Rig, finder: Finder, anchor: Anchor) -> tuple[list[Prompt], list[Prompt]]:
-    """What is shown to the tracker in each eye."""
+def _prompts(
+    left: Clip, right: Clip, rig: Rig, finder: Finder, anchor: Anchor
+) -> tuple[list[Prompt], list[Prompt], list[Detection]]:
+    """What is shown to the tracker in each eye, and what was detected in the right one."""
     settings, at = finder.settings, anchor.frame
     images = left.frame(at).image, right.frame(at).image
     if settings.mode == INDEPENDENT and anchor.method == "detector":
@@ -156,22 +160,18 @@ def _prompts(left: Clip, right: Clip, rig: Rig, finder: Finder, anchor: Anchor) 
         with finder.profile.stage(DETECT):
             found = _people(finder, images[1])
         named = numbered(found, settings.subject)
-        return anchor.prompts, [Prompt(item.label, at, item.box) for item in named]
+        return anchor.prompts, [Prompt(item.label, at, item.box) for item in named], named
     if anchor.method == "detector":
         with finder.profile.stage(DETECT):
             seen = [_people(finder, image) for image in images]
             pairs, _ = associate(rig, *images, *seen)
         if pairs:
-            names = [
-                item.label for item in numbered([replace(pair.left, label="") for pair in pairs], settings.subject)
-            ]
-            in_order = sorted(pairs, key=lambda pair: pair.left.centre[0])
-            both = list(zip(names, in_order, strict=True))
-            anchor.boxes = [replace(pair.left, label=name) for name, pair in both]
-            return (
-                [Prompt(name, at, pair.left.box) for name, pair in both],
-                [Prompt(name, at, pair.right.box) for name, pair in both],
-            )
+            pairs = sorted(pairs, key=lambda pair: pair.left.centre[0])
+            in_left = numbered([pair.left for pair in pairs], settings.subject)
+            in_right = [replace(pair.right, label=item.label) for pair, item in zip(pairs, in_left, strict=True)]
+            anchor.boxes = finder.detected[at] = in_left
+            anchor.prompts = [Prompt(item.label, at, item.box) for item in in_left]
+            return anchor.prompts, [Prompt(item.label, at, item.box) for item in in_right], in_right
     masks = prompt_masks(images[0], anchor.prompts, finder.model)
     with finder.profile.stage(DISPARITY):
         carried = transfer(rig, *images, masks).masks
@@ -182,7 +182,7 @@ def _prompts(left: Clip, right: Clip, rig: Rig, finder: Finder, anchor: Anchor) 
             f"the mode {MASTER_SLAVE}"
         )
     shown = [Prompt(prompt.label, at, mask=mask) for prompt, mask in zip(anchor.prompts, carried, strict=True)]
-    return anchor.prompts, shown
+    return anchor.prompts, shown, []
 
 
 def _people(finder: Finder, image: np.ndarray) -> list[Detection]:

@@ -165,7 +165,7 @@ def test_the_first_usable_frame_is_found_and_told(tmp_path):
     clip = open_clip(disc_clip(tmp_path / "disc.mp4", dark=9))
     assert [is_empty(frame.image) for frame in clip] == [True] * 9 + [False] * 15
     anchor = find_anchor(clip, "person", yellow, 0.5)
-    assert (anchor.frame, anchor.first_usable, anchor.prompts[0].label) == (9, 9, "person")
+    assert (anchor.frame, anchor.prompts[0].label) == (9, "person")
     with pytest.raises(
         DetectionError, match=r"no cat was found in 15 frames .* \(9 more are dark or empty\); found: dog, p"
     ):
@@ -177,6 +177,7 @@ def test_what_moves_is_the_subject_without_a_detector_and_dark_frames_have_no_ma
     summary = matte(clip, tmp_path / "out", job(boxes=(), chunk=10))
     assert summary["effective_frame_start"] == 5 and summary["requested_frame_start"] == 0
     assert summary["anchor"]["method"] == "motion" and "effectively starts at frame 5" in summary["warnings"][-1]
+    assert summary["anchor"]["mask"] == "anchor_mask.auto.png"
     alphas = [grey(file) / 65535 for file in sorted((tmp_path / "out/alpha").iterdir())]
     assert len(alphas) == 24 and max(alpha.max() for alpha in alphas[:5]) == 0
     assert all(np.abs(alphas[t] - disc_alpha(t)).mean() < 0.03 for t in range(6, 24))

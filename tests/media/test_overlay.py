@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from physics_preserver.nodes.media import overlay
 from physics_preserver.nodes.media.overlay import COLOURS, draw_overlay
 from physics_preserver.nodes.media.sheet import Row, contact_sheet
 
@@ -44,6 +45,22 @@ def test_badges_follow_the_relation(image, masks):
     changed = [(drawn != plain).any(axis=2) for drawn in shown]
     assert all(change.any() and not change[40:].any() for change in changed)
     assert (shown[0] != shown[1]).any()
+
+
+def test_tags_of_objects_beside_each_other_stand_apart(monkeypatch):
+    image, masks = np.full((240, 320, 3), 90, np.uint8), np.zeros((4, 240, 320), bool)
+    for n in range(4):
+        masks[n, 100:180, 100 + 20 * n : 115 + 20 * n] = True
+    labels = [f"person {n}" for n in range(4)]
+    plates = []
+    monkeypatch.setattr(overlay, "tag", lambda image, text, x, y, size, colour: plates.append((text, x, y, size)))
+    draw_overlay(image, masks, labels)
+    assert [text for text, *_ in plates] == labels
+    boxes = [overlay._plate(image, *plate) for plate in plates]
+    for n, (left, top, right, low) in enumerate(boxes):
+        assert 0 <= left and right <= 320 and 0 <= top and low <= 240
+        for x0, y0, x1, y1 in boxes[:n]:
+            assert left >= x1 or right <= x0 or top >= y1 or low <= y0
 
 
 def test_empty_masks_and_objects_at_the_edge(image):
