@@ -16,6 +16,7 @@ from .extraction.onnx_runtime import OnnxRuntimeError
 from .extraction.pose_model import PoseModelError
 from .extraction.prompts import Point
 from .matting import command as matting
+from .matting import quality_command as quality
 from .media.clip import ClipError
 from .remote import command as remote
 from .remote.errors import RemoteError
@@ -126,6 +127,7 @@ def build_parser() -> Parser:
     _compare(subparsers)
     _demo(subparsers)
     _matte(subparsers)
+    _quality(subparsers)
     _submit(subparsers)
     _check(subparsers)
     _models(subparsers)
@@ -275,6 +277,13 @@ def _demo(subparsers: Any) -> None:
 def _matte(subparsers: Any) -> None:
     summary = "make the matte of a clip, flat or stereo"
     matting.add_arguments(_command(subparsers, "matte", commands.matte, summary, matting.DESCRIPTION, matting.EXAMPLES))
+
+
+def _quality(subparsers: Any) -> None:
+    summary = "measure a matte, with or without a true alpha"
+    quality.add_arguments(
+        _command(subparsers, "quality", commands.quality, summary, quality.DESCRIPTION, quality.EXAMPLES)
+    )
 
 
 def _submit(subparsers: Any) -> None:

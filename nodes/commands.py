@@ -199,6 +199,12 @@ def matte(options: Namespace) -> Result:
     return Result(*command.run(options))
 
 
+def quality(options: Namespace) -> Result:
+    from .matting import quality_command
+
+    return Result(*quality_command.run(options))
+
+
 def submit(options: Namespace) -> Result:
     return Result(*remote.submit(options))
 

@@ -270,7 +270,8 @@ class MatteQuality(io.ComfyNode):
             search_aliases=["sad", "mse", "grad", "conn", "dtssd", "matting metrics", "alpha quality", "flicker"],
             inputs=[
                 io.MultiType.Input(
-                    "matte", [io.Video, io.Image, io.Mask], tooltip="The alpha to judge, read at 8 bits."
+                    "matte", [io.Video, io.Image, io.Mask],
+                    tooltip="The alpha to judge: the alpha of footage that has one, else its grey.",
                 ),
                 io.MultiType.Input(
                     "truth", [io.Video, io.Image, io.Mask], optional=True,
@@ -295,10 +296,12 @@ class MatteQuality(io.ComfyNode):
     @classmethod
     def execute(cls, matte: Any, truth: Any = None, clip: Any = None, trimap: Any = None) -> io.NodeOutput:
         from ..media.open import open_clip
+        from .alphas import open_alphas
         from .quality import matte_quality, quality_in_words
 
-        true, known = (None if given is None else _grey_footage(given) for given in (truth, trimap))
-        found = matte_quality(_grey_footage(matte), true, None if clip is None else open_clip(clip), known)
+        true = None if truth is None else open_alphas(truth)
+        known = None if trimap is None else _grey_footage(trimap)
+        found = matte_quality(open_alphas(matte), true, None if clip is None else open_clip(clip), known)
         words = quality_in_words(found)
         return io.NodeOutput(words, json.dumps(found), ui=ui.PreviewText(words))
 

@@ -214,9 +214,15 @@ def write_json(file: Path, data: Mapping[str, Any]) -> None:
     Raises:
         FileExistsError: a file of that name is there which this tool did not write.
     """
-    ours = file.is_file() and _schema(file) == data["schema"]
-    with replacing(file, overwrite=ours) as partial:
+    require_replaceable(file, data["schema"])
+    with replacing(file, overwrite=file.exists()) as partial:
         partial.write_text(json.dumps(data, indent=1), encoding="utf-8")
+
+
+def require_replaceable(file: Path, schema: str) -> None:
+    """Raise FileExistsError for what is there and is no JSON of that schema; long work asks this before it begins."""
+    if file.exists() and not (file.is_file() and _schema(file) == schema):
+        raise FileExistsError(f"{file} is already there, and is no {schema}; choose another name")
 
 
 def _schema(file: Path) -> str | None:

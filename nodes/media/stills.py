@@ -17,32 +17,32 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
 class FolderClip(Clip):
-    """The images of a folder in natural order of their names (2 before 10), at a constant rate or at given times.
+    """The images of a folder, in natural order of their names (2 before 10), at a constant rate or at given times.
 
     Raises:
         ClipError: no images, an image that can't be read, or one of another size (it is named).
     """
 
     def __init__(self, folder: str | Path, rate: Fraction, times: list[Fraction] | None = None):
-        self._files = natural_order(Path(folder))
-        if not self._files:
+        self.files = natural_order(Path(folder))
+        if not self.files:
             raise ClipError(f"{folder}: the folder has no images ({' '.join(IMAGE_SUFFIXES)})")
         self.name, self.path = Path(folder).name, str(folder)
         self.rate, self._times = rate, times
         self.time_base = common_time_base(rate, times)
         self.warnings = []
-        self.height, self.width = read_image(self._files[0]).shape[:2]
+        self.height, self.width = read_image(self.files[0]).shape[:2]
 
     def read(self, start: int = 0) -> Iterator[Frame]:
-        for index in range(start, len(self._files)):
-            image = read_image(self._files[index])
+        for index in range(start, len(self.files)):
+            image = read_image(self.files[index])
             if image.shape[:2] != (self.height, self.width):
                 size = f"{image.shape[1]}x{image.shape[0]}"
-                raise ClipError(f"{self._files[index].name} is {size}, the frames before it {self.width}x{self.height}")
+                raise ClipError(f"{self.files[index].name} is {size}, the frames before it {self.width}x{self.height}")
             yield Frame(index, self._times[index] if self._times else index / self.rate, image)
 
     def count(self) -> int:
-        return len(self._files)
+        return len(self.files)
 
 
 class ArrayClip(Clip):
@@ -54,17 +54,17 @@ class ArrayClip(Clip):
         if 0 in images.shape:
             raise ClipError(f"the image batch is empty: its shape is {list(images.shape)}")
         self.name = "images"
-        self._images = images
+        self.images = images
         self.rate, self.time_base = rate, 1 / rate
         self.height, self.width = int(images.shape[1]), int(images.shape[2])
         self.warnings = []
 
     def read(self, start: int = 0) -> Iterator[Frame]:
-        for index in range(start, len(self._images)):
-            yield Frame(index, index / self.rate, to_uint8(self._images[index]))
+        for index in range(start, len(self.images)):
+            yield Frame(index, index / self.rate, to_uint8(self.images[index]))
 
     def count(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
 
 def to_uint8(image: Any) -> np.ndarray:

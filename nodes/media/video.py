@@ -27,6 +27,7 @@ EXACT_COLOURS = 0x2 | 0x40000 | 0x2000
 BT709 = 1
 # Their files have packets for reference pictures that are never shown.
 PACKETS_WITHOUT_FRAME = ("vp8", "libvpx")
+LIBVPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 HONOURS_MATRIX = int(av.__version__.split(".")[0]) >= 17
 
 
@@ -80,6 +81,11 @@ class VideoClip(Clip):
         for index, frame in enumerate(self._decoded_from(start), start=start):
             time = index / self.rate if frame.pts is None else frame.pts * self.time_base
             yield Frame(index, time, _upright(frame))
+
+    def stored(self) -> Iterator[Any]:
+        """Every frame as PyAV decodes it, in the file's own pixel format and not turned: for alpha, and for more than 8
+        bits. VP8 and VP9 are decoded by libvpx where they have alpha, as FFmpeg's own decoders drop it."""
+        return self._decode(keep_alpha=True)
 
     def count(self) -> int:
         if self._pts is None:
@@ -142,12 +148,15 @@ class VideoClip(Clip):
         times = sorted(t for t in times if (first is None or t >= first) and (last is None or t < last))
         return times if times and _rising(times) else None
 
-    def _decode(self, seek: int | None = None) -> Iterator[Any]:
+    def _decode(self, seek: int | None = None, keep_alpha: bool = False) -> Iterator[Any]:
         """Decoded frames inside the window; at a break a warning where that is allowed, else ClipError."""
         start, duration = self._window
         with self._open() as container:
             stream = self._stream(container)
             stream.thread_type = "AUTO"
+            decoder: Any = stream.codec_context
+            if keep_alpha and decoder.name in LIBVPX and stream.metadata.get("alpha_mode") == "1":
+                decoder = av.CodecContext.create(LIBVPX[decoder.name], "r")
             first = int(start / stream.time_base)
             last = int((start + duration) / stream.time_base) if duration else None
             jump = seek if seek is not None else (first or None)
@@ -163,7 +172,7 @@ class VideoClip(Clip):
                         break
                     if packet.is_corrupt:
                         problem, packet = "the file ends in the middle of a frame", None
-                    frames = stream.codec_context.decode(packet)
+                    frames = decoder.decode(packet)
                 except (FFmpegError, ValueError) as error:
                     problem, frames, packet = _reason(error), [], None
                 check_cancelled()

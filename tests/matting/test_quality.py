@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from physics_preserver.nodes.matting import blind, truth
+from physics_preserver.nodes.matting.alphas import Alphas, open_alphas
 from physics_preserver.nodes.matting.quality import matte_quality, quality_in_words
 from physics_preserver.nodes.media.clip import ClipError
 from physics_preserver.nodes.media.stills import ArrayClip
@@ -15,6 +16,10 @@ from physics_preserver.nodes.media.stills import ArrayClip
 def disc(size: int, centre: tuple[float, float], radius: float, edge: float = 1.0) -> np.ndarray:
     y, x = np.mgrid[:size, :size]
     return np.clip((radius - np.hypot(y - centre[0], x - centre[1])) / edge + 0.5, 0, 1).astype(np.float32)
+
+
+def alphas_of(*planes: np.ndarray) -> Alphas:
+    return open_alphas(np.stack(planes))
 
 
 def clip_of(*planes: np.ndarray) -> ArrayClip:
@@ -145,14 +150,14 @@ def test_report_has_every_measure_and_says_what_it_is_of():
     g = [disc(48, (24, 20 + t), 12, 3) for t in range(3)]
     a = [disc(48, (24, 20 + t), 12.5, 3) for t in range(3)]
     clip = ArrayClip(np.stack([textured(48, t) for t in range(3)]), Fraction(24))
-    found = matte_quality(clip_of(*a), clip_of(*g), clip)
+    found = matte_quality(alphas_of(*a), alphas_of(*g), clip)
     assert found["frames"] == 3 and found["over"] == "whole frames" and len(found["per_frame"]["grad"]) == 3
     assert found["per_frame"]["dtssd"][0] == 0 and found["per_frame"]["instability"][0] is None
     assert found["mean"]["mad"] > 0 and found["mean"]["boundary_f_2px"] == 1
     assert json.loads(json.dumps(found)) == found
     text = quality_in_words(found)
     assert "less is better" in text and "drop-outs: none" in text and "flow coverage" in text
-    alone = matte_quality(clip_of(*a))
+    alone = matte_quality(alphas_of(*a))
     assert "sad" not in alone["mean"] and "instability" not in alone["mean"] and "stair_stepping" in alone["mean"]
 
 
@@ -161,15 +166,15 @@ def test_measures_can_be_of_the_unknown_band_alone():
     a[:10], a[30:] = 1, 0.4
     trimap = np.zeros((40, 40), np.float32)
     trimap[30:] = 128 / 255
-    found = matte_quality(clip_of(a), clip_of(g), trimap=clip_of(trimap))
-    assert found["mean"]["mad"] == pytest.approx(1000 * 102 / 255) and "unknown" in found["over"]
+    found = matte_quality(alphas_of(a), alphas_of(g), trimap=clip_of(trimap))
+    assert found["mean"]["mad"] == pytest.approx(1000 * 0.4) and "unknown" in found["over"]
 
 
 def test_clips_that_do_not_fit_are_named():
     a = disc(40, (20, 20), 9)
     with pytest.raises(ClipError, match="the truth ends after 1 frames"):
-        matte_quality(clip_of(a, a), clip_of(a))
+        matte_quality(alphas_of(a, a), alphas_of(a))
     with pytest.raises(ClipError, match="the matte has 1 frames, the truth more"):
-        matte_quality(clip_of(a), clip_of(a, a))
+        matte_quality(alphas_of(a), alphas_of(a, a))
     with pytest.raises(ClipError, match="40x40, the truth 30x30"):
-        matte_quality(clip_of(a), clip_of(disc(30, (15, 15), 9)))
+        matte_quality(alphas_of(a), alphas_of(disc(30, (15, 15), 9)))
