@@ -43,9 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--detector", metavar="FILE", help="YOLO or YOLOX weights; without, what moves is proposed")
     add("--confidence", type=float, metavar="P", help="least score of a detection (default: 0.5)")
     add("--newcomers", type=float, metavar="S", help="look for more people every S seconds (default: 0, don't)")
-    add("--anchor", type=int, metavar="N", help="the frame on which the subject is shown (default: the first usable)")
-    add("--boxes", nargs="+", metavar="LABEL=X1,Y1,X2,Y2", help="the subject by hand, px on the anchor frame")
-    add("--masks", nargs="+", metavar="LABEL=FILE.png", help="the subject as masks for the anchor frame, white inside")
+    add("--anchor", type=int, metavar="N",
+        help="the frame, counted from the first one taken, on which the subject is shown, or from which on it is "
+        "looked for (default: the first usable)")  # fmt: skip
+    add("--boxes", nargs="+", metavar="LABEL=X1,Y1,X2,Y2",
+        help="the subject by hand, px of the anchor frame, in stereo of its left eye")  # fmt: skip
+    add("--masks", nargs="+", metavar="LABEL=FILE.png",
+        help="the subject as masks for the anchor frame, white inside; a single FILE.png needs no label")  # fmt: skip
     add("--sam2", metavar="FILE", help="track with SAM 2.1 (default: the embedded tracker)")
     add("--scale", type=float, choices=SCALES, help="share of the size that is worked at (default: 1)")
     add("--trimap-source", choices=SOURCES, help="default: auto")
@@ -104,12 +108,16 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return summary, "\n".join(lines)
 
 
-def _pairs(name: str, values: list[str]) -> dict[str, Any]:
+def _pairs(name: str, values: list[str]) -> dict[str, Any] | str:
+    if name == "masks" and len(values) == 1 and "=" not in values[0]:
+        return values[0]
     found = {}
     for text in values:
         label, equals, value = text.partition("=")
         if not equals or not label or not value:
             raise ValueError(f"--{name}: {text!r} is not of the form LABEL=VALUE")
+        if label in found:
+            raise ValueError(f"--{name}: {label!r} is there twice; every object needs a label of its own")
         found[label] = value if name == "masks" else value.split(",")
     return found
 

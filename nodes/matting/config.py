@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sized
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .footage import Footage
 from .methods import FORMATS, INDEPENDENT, MASTER_SLAVE, REPROCESS
+from .refine import tile_of
 from .settings import Job, Limits, Settings, nearest
+
+SCHEMA = "physics-preserver/matte-config"
+SCHEMA_VERSION = 1
 
 # Names that are neither settings nor limits: what is matted, and where the result goes.
 PLACES = ("clip", "out")
@@ -42,7 +47,10 @@ class Config:
             ConfigError: a value of another type.
             ValueError: see Settings.
         """
-        values = {name: _typed(name, value) for name, value in self.values.items()}
+        values = dict(self.values)
+        if isinstance(values.get("masks"), (str, Path)):
+            values["masks"] = {values.get("subject", Settings.subject): str(values["masks"])}
+        values = {name: _typed(name, value) for name, value in values.items()}
         if self.anchor_needed and not (values.get("masks") or values.get("boxes")):
             raise ConfigError("auto_anchor is off and there is no anchor_mask: give one, or leave auto_anchor on")
         return Job(
@@ -50,6 +58,20 @@ class Config:
             Limits(**{name: value for name, value in values.items() if name in LIMITS}),
             tuple(self.notes),
         )
+
+
+def config_used(job: Job, footage: Footage, out: Path, chunk: int) -> dict[str, Any]:
+    """JSON-able: what a run uses, with what was left to the tool filled in; `read_config` reads the same job from it.
+
+    Frames in memory have no name there.
+    """
+    settings = job.settings
+    tile, overlap = tile_of(settings.method, settings.tile, settings.overlap)
+    used = {**settings.data(), **asdict(job.limits), "chunk": chunk, "tile": tile, "overlap": overlap}
+    places = {"clip": footage.clip.path, "second": footage.eyes[1].path if settings.stereo == "files" else None}
+    used |= {name: str(Path(file).absolute()) for name, file in places.items() if file is not None}
+    used["masks"] = [(label, str(Path(file).absolute())) for label, file in settings.masks]
+    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "out": str(out), **used, "notes": list(job.notes)}
 
 
 def read_config(file: Path) -> Config:
@@ -68,6 +90,8 @@ def read_config(file: Path) -> Config:
         if isinstance(value, Mapping) and key in SECTIONS:
             for inner, item in value.items():
                 _take(config, str(inner), item, str(key), file)
+        elif key in SECTIONS and key not in (*FLAT, *OWN):
+            raise ConfigError(f"{file.name}: {key!r} is a section with keys of its own, not {value!r}")
         else:
             _take(config, str(key), value, "", file)
     return config
@@ -149,12 +173,15 @@ _WORDS = {int: "whole number", float: "number", str: "text", bool: "true or fals
 
 def _pairs(name: str, value: Any, convert: Callable[[Any], Any]) -> tuple[tuple[str, Any], ...]:
     items = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(value, Sized):
+        items = value = (value,)
     try:
         found = tuple((str(label), convert(item)) for label, item in items)
     except (TypeError, ValueError):
-        raise ConfigError(f"{name} is {value!r}; it has a label for each: {{person: ...}}") from None
-    if name == "boxes" and any(len(box) != 4 for _, box in found):
-        raise ConfigError(f"boxes are x1, y1, x2, y2 each, not {value!r}")
+        found = ()
+    if len(found) < len(value) or (name == "boxes" and any(len(box) != 4 for _, box in found)):
+        meant = "a label with four numbers, x1, y1, x2, y2" if name == "boxes" else "a label with a file"
+        raise ConfigError(f"{name} is {value!r}; it is {meant}, for each object")
     return found
 
 
@@ -218,13 +245,22 @@ def _disparity(config: Config, value: Any) -> None:
 
 
 def _correction(config: Config, value: Any) -> None:
-    if value == REPROCESS:
-        config.values["on_mismatch"] = REPROCESS
-    elif value == "transfer":
-        config.values["mode"] = MASTER_SLAVE
-        config.notes.append("correction_method transfer: that is what the mode master_slave does on every frame")
-    else:
-        raise ConfigError(f"{value!r} is not there: it is transfer or reprocess (or set on_mismatch: flag)")
+    meant = {
+        "transfer": "in the mode master_slave every frame is carried over; in the others those that fail are",
+        REPROCESS: "",
+        "ensemble": "frames that fail are made in several ways, and of each object the likest is taken",
+    }
+    if value not in meant:
+        raise ConfigError(f"{value!r} is not there: it is {', '.join(meant)} (or set on_mismatch: flag)")
+    config.values["on_mismatch"] = REPROCESS
+    if meant[value]:
+        config.notes.append(f"correction_method {value}: {meant[value]}")
+
+
+def _chunk(config: Config, value: Any) -> None:
+    config.values["chunk"] = value
+    if value == 0:
+        config.notes.append("chunk_size 0: segments are as long as memory allows; the clip is tracked in one go anyway")
 
 
 def _device(config: Config, value: Any) -> None:
@@ -244,10 +280,6 @@ def _skip_iou(config: Config, value: Any) -> None:
     config.values["reuse"] = 0.0
 
 
-def _anchor_mask(config: Config, value: Any) -> None:
-    config.values["masks"] = {config.values.get("subject", "person"): value}
-
-
 def _checkpoint(config: Config, value: Any) -> None:
     config.values |= {"method": "mematte", "model": str(value)}
 
@@ -263,7 +295,7 @@ SECTIONS: dict[str, dict[str, Handler]] = {
     "input": {"video_path": _as("clip")},
     "processing": {
         "scale_factor": _as("scale"),
-        "chunk_size": _as("chunk"),
+        "chunk_size": _chunk,
         "overlap_frames": _without_effect(
             "overlap_frames has no effect: the clip is tracked in one go, so segments need no overlap"
         ),
@@ -313,11 +345,14 @@ SECTIONS: dict[str, dict[str, Handler]] = {
 }  # fmt: skip
 
 FLAT: dict[str, Handler] = {
+    "schema": _only(SCHEMA, "this is another tool's file"),
+    "schema_version": _only(SCHEMA_VERSION, "it was written by another release"),
+    "notes": lambda config, value: None,
     "input": _as("clip"),
     "output_dir": _as("out"),
     "frame_start": _as("start"),
     "frame_end": _as("stop", lambda value: None if value is None or value < 0 else value + 1),
-    "anchor_mask": _anchor_mask,
+    "anchor_mask": _as("masks"),
     "auto_anchor": _auto_anchor,
     "sam_model": _as("sam2"),
     "trimap_fg_threshold": _as("foreground"),

@@ -112,7 +112,12 @@ class Finder:
         return track(clip, prompts, self.guide, self.model, previous, soft=soft)
 
     def about(self) -> dict[str, Any]:
-        return {"detector": None if self.detector is None else describe_detector(self.detector)}
+        """JSON-able: what finds and what follows."""
+        model = self.model
+        return {
+            "detector": None if self.detector is None else describe_detector(self.detector),
+            "sam2": model and {"name": model.name, "file": model.file, "precision": str(model.dtype)},
+        }
 
 
 def find_flat(clip: Clip, settings: Settings, profile: Profile, model: SAM2Model | None = None) -> Found:

@@ -13,6 +13,7 @@ from ..media.clip import Clip, TrimmedClip
 from ..media.open import open_clip
 from .finding import Found, find_flat
 from .footage import FlatFootage, Footage
+from .gpu import gpu_limits, with_fitting_tile
 from .methods import LEARNED
 from .pipeline import make_matte
 from .profile import Profile, TimedClip
@@ -43,12 +44,19 @@ def matte(
     Returns:
         The summary; see `make_matte` for errors.
     """
+    with gpu_limits(job, loaded=sam2 is not None or model is not None) as limited:
+        return _matte(source, out, limited, second, sam2, model)
+
+
+def _matte(
+    source: Any, out: Path, job: Job, second: Any, sam2: SAM2Model | None, model: MatteModel | None
+) -> dict[str, Any]:
     settings = job.settings
     clip = _open(source, settings)
     other = _open(second if second is not None else settings.second, settings) if settings.stereo == "files" else None
-    _prepare_device(job, sam2 is not None or model is not None)
     if settings.method in LEARNED and model is None:
         model = _load_model(settings)
+    settings = with_fitting_tile(settings, job.limits, model)
     identity = describe_input(clip, other, settings, sam2, model)
     name = Path(clip.name).stem or "matte"
     if settings.stereo == "none":
@@ -130,20 +138,3 @@ def _load_model(settings: Settings) -> MatteModel:
     if not settings.model:
         raise ValueError(f"the method {settings.method!r} needs a checkpoint: name one as model, or choose guided")
     return load_matte_model(find_matte_model(settings.model), settings.precision)
-
-
-def _prepare_device(job: Job, loaded: bool) -> None:
-    """Hold a run to its GPU, where models run."""
-    settings, limits = job.settings, job.limits
-    if not (loaded or settings.sam2 or settings.method in LEARNED):
-        return
-    if limits.device == "cuda" or limits.max_vram_gb:
-        import torch
-
-        if not torch.cuda.is_available():
-            if limits.device == "cuda":
-                raise ValueError("the device is cuda and torch finds no GPU; take device auto to run on the processor")
-            return
-        if limits.max_vram_gb:
-            total = torch.cuda.get_device_properties(0).total_memory
-            torch.cuda.set_per_process_memory_fraction(min(1.0, limits.max_vram_gb * 2**30 / total))

@@ -55,8 +55,12 @@ class MatteModel:
 
     def ready(self, tile: int) -> None:
         """Have the network on its device, with room for one tile of so many px a side."""
+        host.load_model(self.patcher, self.working_bytes(tile))
+
+    def working_bytes(self, tile: int) -> int:
+        """What one tile of so many px a side takes beside the weights, an upper estimate for float32."""
         area = float(tile * tile)
-        host.load_model(self.patcher, int(PIXEL_BYTES[self.kind] * area + ATTENTION_BYTES[self.kind] * area * area))
+        return int(PIXEL_BYTES[self.kind] * area + ATTENTION_BYTES[self.kind] * area * area)
 
     def solve(self, image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
         """The raw alpha of one tile, float32 [h, w] in 0..1; known regions are not forced.

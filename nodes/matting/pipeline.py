@@ -17,13 +17,15 @@ from ..host import progress
 from ..media.clip import ClipError, Frame
 from ..media.folder import package_version, write_json
 from .anchor import Anchor, detections_data, detections_from
+from .config import config_used
 from .encodings import STILLS, Encoding
 from .finding import Found
 from .footage import Footage, Sheet, learn_jumps
+from .gpu import OutOfMemory
 from .joining import join, joined_path
 from .profile import DECODE, Profile, peak_ram, ram_now
 from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, stills_folder, video_files
-from .settings import Limits, Settings
+from .settings import Job, Limits, Settings
 from .still_writer import write_alpha
 from .summary import summarise
 from .work_folder import ANCHOR_MASK, CONFIG, SCHEMA_VERSION, SUMMARY, WorkFolder, load_track, save_track
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from .matte_model import MatteModel
 
 SCHEMA = "physics-preserver/matte"
-CONFIG_SCHEMA = "physics-preserver/matte-config"
 FOUND = "found.json"
 # A segment holds as many frames as a quarter of the memory could, within these: what is lost when a run dies, and
 # what the encoders of a segment may keep.
@@ -49,10 +50,6 @@ class Video(NamedTuple):
     sheet: Sheet
     path: Path
     audio_from: str | None
-
-
-class OutOfMemory(MemoryError, OSError):
-    """The process grew beyond what it may have; what it has finished stays."""
 
 
 def make_matte(
@@ -92,15 +89,17 @@ def make_matte(
         if not limits.keep_segments:
             folder.clear()
         return json.loads((out / SUMMARY).read_text(encoding="utf-8"))
-    config = {"schema": CONFIG_SCHEMA, "schema_version": SCHEMA_VERSION, **settings.data(), "notes": list(notes)}
-    write_json(out / CONFIG, config)
+    chunk = _chunk(folder, footage, settings, limits)
+    write_json(out / CONFIG, config_used(Job(settings, limits, notes), footage, out, chunk))
     profile = Profile()
     found, times = _found(folder, find, settings, profile)
-    plan = _plan(folder, footage, len(times), settings, limits)
+    plan = [(start, min(start + chunk, len(times))) for start in range(0, len(times), chunk)]
     _make_segments(folder, plan, footage, found, settings, limits, model)
     started = time.perf_counter()
     files, warnings = _finish(folder, plan, footage, videos, settings, times)
     summary = summarise(folder, plan, footage, found, settings, limits, times, files, time.perf_counter() - started)
+    if model is not None:
+        summary["refiner"] = {"name": model.name, "file": model.file, "precision": str(model.dtype)}
     summary["warnings"] += warnings
     summary = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "identity": whole, **summary, "notes": list(notes)}
     write_json(out / SUMMARY, summary)
@@ -124,7 +123,7 @@ def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile)
             "schema": SCHEMA, "schema_version": SCHEMA_VERSION, "anchor": found.anchor.data(),
             "about": found.about, "flagged": found.flagged,
             "detected": [{str(t): detections_data(seen) for t, seen in eye.items()} for eye in found.detected],
-            "seconds": profile.seconds, "wall": time.perf_counter() - started, "peak_ram": peak_ram(),
+            **profile.taken(), "wall": time.perf_counter() - started, "peak_ram": peak_ram(),
         }  # fmt: skip
         write_json(file, about)
     about = json.loads(file.read_text(encoding="utf-8"))
@@ -140,23 +139,15 @@ def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile)
     return found, [tracks[0].time(t) for t in range(len(tracks[0]))]
 
 
-def _plan(
-    folder: WorkFolder, footage: Footage, frames: int, settings: Settings, limits: Limits
-) -> list[tuple[int, int]]:
-    """(start, stop) of every segment, as it was planned when the run began."""
+def _chunk(folder: WorkFolder, footage: Footage, settings: Settings, limits: Limits) -> int:
+    """Frames of a segment, as it was planned when the run began."""
     file = folder.work / "plan.json"
     if not file.is_file():
-        chunk = settings.chunk or _chunk(footage, limits)
-        write_json(file, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "chunk": chunk, "frames": frames})
-    about = json.loads(file.read_text(encoding="utf-8"))
-    chunk = about["chunk"]
-    return [(start, min(start + chunk, frames)) for start in range(0, frames, chunk)]
-
-
-def _chunk(footage: Footage, limits: Limits) -> int:
-    free = limits.max_memory_gb * 2**30 or _free_memory()
-    frame = sum(sheet.size[0] * sheet.size[1] * 3 for sheet in footage.sheets)
-    return int(min(max(free / 4 // frame, SHORTEST), LONGEST))
+        free = limits.max_memory_gb * 2**30 or _free_memory()
+        frame = sum(sheet.size[0] * sheet.size[1] * 3 for sheet in footage.sheets)
+        chunk = settings.chunk or int(min(max(free / 4 // frame, SHORTEST), LONGEST))
+        write_json(file, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "chunk": chunk})
+    return json.loads(file.read_text(encoding="utf-8"))["chunk"]
 
 
 def _free_memory() -> float:
@@ -190,7 +181,7 @@ def _make_segments(
             raise ClipError(
                 f"{footage.clip.name} ended after {start + about['frames']} frames; its track has {plan[-1][1]}"
             )
-        about |= {"start": start, "stop": stop, "seconds": profile.taken(), "wall": time.perf_counter() - began}
+        about |= {"start": start, "stop": stop, **profile.taken(), "wall": time.perf_counter() - began}
         folder.finish(number, about | {"peak_ram": peak_ram()})
 
 
@@ -224,8 +215,8 @@ def _require_memory(limits: Limits) -> None:
     used = ram_now() if limits.max_memory_gb else None
     if used is not None and used > limits.max_memory_gb * 2**30:
         raise OutOfMemory(
-            f"the process has {used / 2**30:.1f} GiB and may have {limits.max_memory_gb:g}: choose a smaller scale or "
-            "tile; the same command goes on from the last finished segment"
+            f"the process has {used / 2**30:.1f} GiB and may have {limits.max_memory_gb:g}: raise max_memory_gb, and "
+            "the same command goes on from the last finished segment; or begin anew with a smaller scale or tile"
         )
 
 

@@ -18,9 +18,17 @@ STAGES = (DECODE, DETECT, TRACK, DISPARITY, REFINE, UPSAMPLE, COLOURS, ENCODE)
 
 @dataclass
 class Profile:
-    """Seconds of each stage. A stage inside another is not counted for the outer one."""
+    """What each stage takes. A stage inside another is not counted for the outer one.
+
+    Attributes:
+        seconds: by stage.
+        ram: bytes that the process had at most when the stage began or ended; empty where the system doesn't tell.
+        vram: bytes of GPU memory that torch had at most meanwhile; empty where it uses none.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    ram: dict[str, int] = field(default_factory=dict)
+    vram: dict[str, int] = field(default_factory=dict)
     _running: list[str] = field(default_factory=list)
     _since: float = 0.0
 
@@ -34,16 +42,20 @@ class Profile:
             self._turn()
             self._running.pop()
 
-    def taken(self) -> dict[str, float]:
-        """The seconds so far, which then begin again from 0."""
-        taken, self.seconds = self.seconds, {}
+    def taken(self) -> dict[str, dict[str, Any]]:
+        """All of it so far, JSON-able; it then begins again from nothing."""
+        taken = {"seconds": self.seconds, "ram": self.ram, "vram": self.vram}
+        self.seconds, self.ram, self.vram = {}, {}, {}
         return taken
 
     def _turn(self) -> None:
-        now = time.perf_counter()
+        now, vram = time.perf_counter(), _vram_since_last()
         if self._running:
             name = self._running[-1]
             self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
+            for most, used in ((self.ram, ram_now()), (self.vram, vram)):
+                if used is not None:
+                    most[name] = max(most.get(name, 0), used)
         self._since = now
 
 
@@ -99,9 +111,11 @@ def ram_now() -> int | None:
         return None
 
 
-def peak_vram() -> int | None:
-    """Bytes of GPU memory that torch had at most in this process; None without torch or a GPU."""
+def _vram_since_last() -> int | None:
+    """Bytes of GPU memory that torch had at most since this was asked before; None where torch uses no GPU."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
+    if torch is None or not torch.cuda.is_initialized():
         return None
-    return int(torch.cuda.max_memory_allocated())
+    most = int(torch.cuda.max_memory_allocated())
+    torch.cuda.reset_peak_memory_stats()
+    return most

@@ -163,15 +163,25 @@ def open_refiner(
         raise ValueError(f"{model.name} is for the method {model.kind!r}, and {method!r} was chosen")
     if reuse < 0:
         raise ValueError(f"reuse is {reuse:g} grey levels; it can't be less than 0")
+    tile, overlap = tile_of(method, tile, overlap)
+    if model is not None:
+        model.ready(tile)
+        return Refiner(model.name, model.solve, tile, overlap, reuse)
+    return Refiner(method, guided_alpha if method == "guided" else closed_form_alpha, tile, overlap, reuse)
+
+
+def tile_of(method: str, tile: int = 0, overlap: int = -1) -> tuple[int, int]:
+    """Side of a method's tiles and what neighbours share, px: what was chosen, for 0 and -1 those of TILES.
+
+    Raises:
+        ValueError: tiles that overlap by more than half.
+    """
     usual = TILES[method]
     tile = tile or usual[0]
     overlap = min(usual[1], tile // 4) if overlap < 0 else overlap
     if not 0 <= overlap <= tile // 2:
         raise ValueError(f"tiles of {tile} px can't overlap by {overlap} px: 0 to half the tile")
-    if model is not None:
-        model.ready(tile)
-        return Refiner(model.name, model.solve, tile, overlap, reuse)
-    return Refiner(method, guided_alpha if method == "guided" else closed_form_alpha, tile, overlap, reuse)
+    return tile, overlap
 
 
 def _require_fitting(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from fractions import Fraction
 from typing import Any
 
 from ..models.weights import PRECISIONS
@@ -20,6 +21,8 @@ from .methods import (
     SOURCES,
     STEREO,
 )
+from .refine import tile_of
+from .trimap import TrimapChoices
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,14 @@ class Settings:
         for name in ("confidence", "threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name):g}; it is between 0 and 1")
+        TrimapChoices(self.trimap_source, self.foreground, self.background, self.inside, self.outside)
+        tile_of(self.method, self.tile, self.overlap)
+        try:
+            rate = Fraction(self.fps)
+        except (ValueError, ZeroDivisionError):
+            rate = Fraction(0)
+        if rate <= 0:
+            raise ValueError(f"fps is {self.fps!r}; it is a rate such as 24, 29.97 or 30000/1001")
         if self.stop is not None and self.stop <= self.start:
             raise ValueError(f"frames {self.start}:{self.stop} is not a range")
         if len(self.key_colour) != 3 or not all(0 <= level <= 255 for level in self.key_colour):

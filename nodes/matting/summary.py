@@ -10,7 +10,7 @@ from typing import Any
 from ..media.writer import audio_codecs
 from .finding import Found
 from .footage import Footage
-from .profile import STAGES, peak_ram, peak_vram
+from .profile import STAGES, peak_ram
 from .settings import Limits, Settings
 from .work_folder import ANCHOR_MASK, WorkFolder
 
@@ -31,7 +31,10 @@ def summarise(
     parts = [folder.finished(n) or {} for n in range(len(plan))]
     frames, clip = len(times), footage.clip
     seconds = {stage: sum(part["seconds"].get(stage, 0.0) for part in (first, *parts)) for stage in STAGES}
+    seconds["join"] = joining
     wall = first["wall"] + sum(part["wall"] for part in parts) + joining
+    seconds["other"] = max(0.0, wall - sum(seconds.values()))
+    ram_mb, vram_mb = (_most_mb([part[kind] for part in (first, *parts)]) for kind in ("ram", "vram"))
     minutes = float(times[-1] - times[0] + 1 / clip.rate) / 60
     ram = [most for most in (first["peak_ram"], *(part["peak_ram"] for part in parts), peak_ram()) if most]
     effective, sound = _first_seen(found), footage.sheets[0].audio_from
@@ -57,16 +60,25 @@ def summarise(
         "eyes": [_eye(n, parts) for n in range(len(found.tracks))],
         "files": files,
         "profile": {
-            "seconds": {stage: round(spent, 3) for stage, spent in (seconds | {"join": joining}).items()},
-            "fps": {stage: round(frames / spent, 2) for stage, spent in seconds.items() if spent >= 0.001},
+            "seconds": {stage: round(spent, 3) for stage, spent in seconds.items()},
+            "fps": {stage: round(frames / spent, 2) for stage, spent in seconds.items()
+                    if stage in STAGES and spent >= 0.001},
+            "ram_mb": ram_mb,
+            "vram_mb": vram_mb,
             "wall_seconds": round(wall, 3),
             "frames_per_second": round(frames / wall, 3),
             "peak_ram_mb": round(max(ram) / 2**20) if ram else None,
-            "peak_vram_mb": None if (vram := peak_vram()) is None else round(vram / 2**20),
+            "peak_vram_mb": max(vram_mb.values(), default=None),
         },
         "cost": _cost(wall, minutes, limits.price_per_hour),
         "warnings": warnings,
     }  # fmt: skip
+
+
+def _most_mb(parts: Sequence[dict[str, int]]) -> dict[str, int]:
+    """MiB that each stage had at most in any part."""
+    return {stage: round(max(part.get(stage, 0) for part in parts) / 2**20)
+            for stage in STAGES if any(stage in part for part in parts)}  # fmt: skip
 
 
 def _first_seen(found: Found) -> int | None:

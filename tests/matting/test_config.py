@@ -1,10 +1,16 @@
 """A matte's settings from files: this tool's own names, those of earlier tools, and no others."""
 
 import json
+from dataclasses import replace
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from physics_preserver.nodes import cli
-from physics_preserver.nodes.matting.config import read_config
+from physics_preserver.nodes.matting.config import config_used, read_config
+from physics_preserver.nodes.matting.footage import FlatFootage
+from physics_preserver.nodes.matting.settings import Job, Limits, Settings
+from physics_preserver.nodes.media.stills import ArrayClip
 
 # The configuration that the project's first VR180 document has, with its extensions.
 FIRST = """
@@ -60,6 +66,46 @@ def test_the_first_documents_config_is_understood(tmp_path):
     assert (settings.mode, settings.threshold, settings.separate_eyes) == ("master_slave", 0.8, False)
     assert (limits.max_memory_gb, limits.max_vram_gb, limits.device) == (40.0, 10.0, "cuda")
     assert any("overlap_frames has no effect" in note for note in job.notes)
+    assert settings.on_mismatch == "reprocess" and any("correction_method transfer" in note for note in job.notes)
+
+
+@pytest.mark.parametrize(
+    "order", [("consistency_mode", "correction_method"), ("correction_method", "consistency_mode")]
+)
+@pytest.mark.parametrize("mode", ["independent", "master_slave", "joint"])
+def test_a_correction_never_changes_the_mode(tmp_path, order, mode):
+    values = {"consistency_mode": mode, "correction_method": "transfer"}
+    text = json.dumps({"stereo": {key: values[key] for key in order}})
+    assert read_config(write(tmp_path, text, "job.json")).job().settings.mode == mode
+
+
+@pytest.mark.parametrize("keys", [("subject", "anchor_mask"), ("anchor_mask", "subject")])
+def test_an_anchor_mask_is_the_subjects(tmp_path, keys):
+    values = {"subject": "dog", "anchor_mask": "a.png"}
+    config = read_config(write(tmp_path, json.dumps({key: values[key] for key in keys}), "job.json"))
+    assert config.job().settings.masks == (("dog", "a.png"),)
+
+
+def test_the_config_that_a_run_writes_is_read_back_as_the_same_job(tmp_path):
+    clip = FlatFootage(ArrayClip(np.zeros((3, 32, 48, 3), np.uint8), Fraction(24)))
+    clip.clip.path = tmp_path / "clip.mp4"
+    chosen = Settings(
+        detector="yolox_nano.onnx",
+        boxes=(("a", (1.0, 2.0, 3.0, 4.0)),),
+        stop=30,
+        start=4,
+        fps="30000/1001",
+        masks=(("b", str(tmp_path / "b.png")),),
+        key_colour=(1, 2, 3),
+        formats=("png8", "vp9"),
+        scale=0.5,
+    )
+    job = Job(chosen, Limits(max_vram_gb=4, price_per_hour=0.5), ("something was said",))
+    file = write(tmp_path, json.dumps(config_used(job, clip, tmp_path / "out", chunk=120)), "config_used.json")
+    read = read_config(file)
+    assert read.values["clip"] == str(tmp_path / "clip.mp4") and read.values["out"] == str(tmp_path / "out")
+    assert read.job().limits == job.limits
+    assert read.job().settings == replace(chosen, chunk=120, tile=512, overlap=64)
 
 
 def test_the_flat_tools_keys_are_understood_flat_and_grouped(tmp_path):
@@ -91,7 +137,16 @@ def test_own_names_in_toml(tmp_path):
         ('{"scale": 0.3}', "scale is 0.3; it is one of 0.25, 0.5, 1.0"),
         ('{"chunk": "many"}', "chunk is 'many'; it is a whole number"),
         ('{"audio": {"audio_codec": "aac"}}', "audio.audio_codec: 'aac' is not there: sound is copied"),
-        ('{"stereo": {"correction_method": "ensemble"}}', "'ensemble' is not there"),
+        ('{"stereo": {"correction_method": "average"}}', "'average' is not there: it is transfer, reprocess, ensemble"),
+        ('{"processing": 5}', "'processing' is a section with keys of its own, not 5"),
+        ('{"boxes": {"person": [1, 2, 3]}}', "it is a label with four numbers, x1, y1, x2, y2, for each object"),
+        ('{"boxes": {"person": ["a", 2, 3, 4]}}', "it is a label with four numbers"),
+        ('{"masks": 7}', "it is a label with a file, for each object"),
+        ('{"fps": "fast"}', "fps is 'fast'; it is a rate such as 24"),
+        ('{"tile": 100, "overlap": 80}', "tiles of 100 px can't overlap by 80 px"),
+        ('{"foreground": 0.02}', "are probabilities"),
+        ('{"newcomers": 2}', "newcomers need a detector"),
+        ('{"schema": "physics-preserver/track"}', "this is another tool's file"),
         ('{"processing": {"memory_pipeline": true}}', "frames are streamed"),
         ('{"refine_enabled": false}', "a matte is always refined"),
         ('{"auto_anchor": false}', "auto_anchor is off and there is no anchor_mask"),
@@ -119,12 +174,19 @@ def test_arguments_go_before_the_config(tmp_path, capsys, monkeypatch):
     assert (clip, str(out), job.settings.scale, job.settings.inside) == ("a.mp4", "o", 1.0, 3.0)
     assert (job.settings.start, job.settings.stop) == (2, 9)
     assert job.settings.boxes == (("person", (1.0, 2.0, 3.0, 4.0)),)
+    for given, masks in (
+        (["a.png"], (("person", "a.png"),)),
+        (["x=a.png", "y=b.png"], (("x", "a.png"), ("y", "b.png"))),
+    ):
+        with pytest.raises(TypeError):
+            cli.main(["matte", "a.mp4", "--out", "o", "--masks", *given])
+        assert seen[-1][2].settings.masks == masks
+    assert cli.main(["matte", "a.mp4", "--out", "o", "--masks", "x=a.png", "x=b.png"]) == 3
+    assert "'x' is there twice" in capsys.readouterr().err
     assert cli.main(["matte", "--out", "o"]) == 3 and "a clip and --out are needed" in capsys.readouterr().err
 
 
 def test_stereo_options_need_stereo_footage():
-    from physics_preserver.nodes.matting.settings import Settings
-
     with pytest.raises(ValueError, match="for stereo footage"):
         Settings(packed_alpha=True)
     with pytest.raises(ValueError, match="needs the other eye's file"):
