@@ -30,7 +30,9 @@ def summarise(
     first = json.loads((folder.work / "found.json").read_text(encoding="utf-8"))
     parts = [folder.finished(n) or {} for n in range(len(plan))]
     frames, clip = len(times), footage.clip
-    seconds = {stage: sum(part["seconds"].get(stage, 0.0) for part in (first, *parts)) for stage in STAGES}
+    seconds: dict[str, float] = {
+        stage: sum(part["seconds"].get(stage, 0.0) for part in (first, *parts)) for stage in STAGES
+    }
     seconds["join"] = joining
     wall = first["wall"] + sum(part["wall"] for part in parts) + joining
     seconds["other"] = max(0.0, wall - sum(seconds.values()))
