@@ -108,7 +108,9 @@ class Finder:
         return found
 
     def _follow(self, clip: Clip, prompts: Sequence[Prompt], previous: Track | None) -> Track:
-        soft = self.model is not None and self.settings.trimap_source != "masks"
+        # In stereo both eyes' bands come from masks: what is carried from one to the other has no logits.
+        flat = self.settings.stereo == "none"
+        soft = self.model is not None and flat and self.settings.trimap_source != "masks"
         return track(clip, prompts, self.guide, self.model, previous, soft=soft)
 
     def about(self) -> dict[str, Any]:

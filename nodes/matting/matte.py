@@ -98,7 +98,7 @@ def describe_input(
     if other is not None:
         found["second"] = _about(other)
     if sam2 is not None:
-        found["sam2"] = [sam2.name, sam2.file]
+        found["sam2"] = [sam2.name, sam2.file, str(sam2.dtype)]
     elif settings.sam2:
         from ..extraction.sam2_model import find_sam2
 
@@ -112,7 +112,7 @@ def describe_input(
 
         found["model"] = identity_of(find_matte_model(settings.model))
     elif model is not None:
-        found["model"] = [model.name, model.file]
+        found["model"] = [model.name, model.file, str(model.dtype)]
     return found
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # Side of a tile and what neighbours share, px. Closed form takes 1 KiB a pixel; MEMatte and ViTMatte see more at once.
 TILES = {"guided": (512, 64), "closed form": (512, 96), "mematte": (1024, 128), "vitmatte": (1024, 128)}
 
-# A frame is like the last one that was refined when so few of its trimap's band pixels are others.
-SAME_BAND = 0.01
+# A frame is like the last one that was refined when no more than this share of its trimap's band is another: trackers'
+# outlines waver by that much on a still picture. Whether something moved is told by the colours.
+SAME_BAND = 0.1
 
 
 @dataclass
@@ -147,7 +148,7 @@ def open_refiner(
         tile, overlap: px; 0 and -1 take those of TILES. Memory grows with the tile, not with the frame. A frame that
             is smaller is one tile.
         reuse: a frame takes the alpha of the last refined one when its colours in the band differ by no more than
-            this on average, in grey levels of 255, and its trimap nowhere but in 1 % of the band. 0: only when both
+            this on average, in grey levels of 255, and its trimap nowhere but in a tenth of the band. 0: only when both
             are equal to the bit, which changes nothing.
 
     Raises:

@@ -39,7 +39,8 @@ class Settings:
         sam2: a SAM 2.1 checkpoint's file or name; "" is the embedded tracker.
         newcomers: look for more of the subject every so many seconds of the clip; 0: only on the anchor frame.
         scale: share of the clip's size that everything but the last step works at, one of SCALES.
-        trimap_source, foreground, background, inside, outside: see TrimapChoices; px of the size worked at.
+        trimap_source, foreground, background, inside, outside: see TrimapChoices; px of the size worked at. In stereo
+            trimaps are made from masks.
         method, model, tile, overlap, reuse: see `open_refiner`; `model` is a file or a name.
         precision: of learned models: one of PRECISIONS.
         formats: what is written, of FORMATS.
@@ -147,6 +148,8 @@ class Settings:
             raise ValueError("newcomers need a detector: without one nobody can be told from who is there already")
         if self.newcomers and self.stereo != "none" and self.mode != MASTER_SLAVE:
             raise ValueError(f"newcomers need the mode {MASTER_SLAVE} in stereo, so that both eyes get the same people")
+        if self.trimap_source == "logits" and self.stereo != "none":
+            raise ValueError("in stereo trimaps are made from masks, the same way in both eyes: choose auto or masks")
         if self.packed_alpha and self.projection == "flat":
             raise ValueError("packed alpha is for VR180 footage, not for flat stereo")
 
