@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
+
+# Pictures of a run's progress are shown this often, seconds.
+PICTURE_EVERY = 0.5
 
 # Threads that answer a widget while a workflow may be running in another one.
 _aside = threading.local()
@@ -47,29 +51,42 @@ def beside_the_run() -> Iterator[None]:
         _aside.active = False
 
 
-def progress(items: Iterable[T], total: int | None = None, label: str = "") -> Iterator[T]:
+def progress(
+    items: Iterable[T],
+    total: int | None = None,
+    label: str = "",
+    picture: Callable[[], np.ndarray | None] | None = None,
+) -> Iterator[T]:
     """Pass `items` through, reporting each one as progress and stopping when the user cancels.
 
     Args:
         total: how many items are expected; None leaves the bar without an end.
         label: what is being done, in two or three words.
+        picture: gives what came of the last item, small, uint8 [H, W, 3] RGB, or None. ComfyUI's node shows it, a
+            few times a second at most; a shell doesn't.
     """
     if in_comfyui():
-        yield from _comfyui_progress(items, total)
+        yield from _comfyui_progress(items, total, picture)
     else:
         from tqdm import tqdm
 
         yield from tqdm(items, total=total, desc=label, unit="frame", leave=False, disable=None)
 
 
-def _comfyui_progress(items: Iterable[T], total: int | None) -> Iterator[T]:
+def _comfyui_progress(
+    items: Iterable[T], total: int | None, picture: Callable[[], np.ndarray | None] | None
+) -> Iterator[T]:
     import comfy.utils
+    from PIL import Image
 
-    bar = comfy.utils.ProgressBar(total or 1)
+    bar, shown_at = comfy.utils.ProgressBar(total or 1), float("-inf")
     for done, item in enumerate(items, start=1):
         check_cancelled()
         yield item
-        bar.update_absolute(done, max(total or 0, done))
+        preview, now = None, time.monotonic()
+        if picture is not None and now - shown_at >= PICTURE_EVERY and (image := picture()) is not None:
+            preview, shown_at = ("JPEG", Image.fromarray(image), None), now
+        bar.update_absolute(done, max(total or 0, done), preview)
 
 
 def model_folders(kind: str) -> list[Path]:

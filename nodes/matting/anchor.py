@@ -39,7 +39,7 @@ class Anchor:
     Attributes:
         frame: index of the clip's frame.
         prompts: what is shown there, in px of the clip that was searched.
-        method: "by hand", "detector" or "motion".
+        method: "by hand", "detector", "motion" or "track".
         boxes: what was detected on the frame, by the prompts' labels.
     """
 

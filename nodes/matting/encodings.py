@@ -79,6 +79,12 @@ PACKED = Encoding(
     _MP4_OR, "hvc1",
 )  # fmt: skip
 
+# A small picture of clip, alpha and composite, which browsers play; not of FORMATS either.
+PREVIEW = Encoding(
+    "preview", ".mp4", "libx264", "yuv420p", KEYED, "to look at",
+    {"crf": "20", "preset": "veryfast", "bf": "0", **REPEATABLE},
+)  # fmt: skip
+
 # Numbered pictures of the alpha alone, by their bits.
 STILLS = {"png8": 8, "png16": 16}
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..media.clip import Clip, TrimmedClip
 from ..media.open import open_clip
+from ..media.track import Track
 from .finding import Found, find_flat
 from .footage import FlatFootage, Footage
+from .given_track import take_track
 from .gpu import gpu_limits, with_fitting_tile
 from .methods import LEARNED
 from .pipeline import make_matte
@@ -32,6 +34,7 @@ def matte(
     second: Any = None,
     sam2: SAM2Model | None = None,
     model: MatteModel | None = None,
+    track: Track | None = None,
 ) -> dict[str, Any]:
     """Make the matte of a clip; a run that died goes on where it was.
 
@@ -40,30 +43,43 @@ def matte(
         out: see `make_matte`.
         second: the other eye's footage, in place of the settings' file.
         sam2, model: loaded models, in place of the settings' files.
+        track: the subject's track through flat footage, if it is there already.
 
     Returns:
         The summary; see `make_matte` for errors.
+
+    Raises:
+        ValueError: a track, and what would find the subject anew.
     """
     with gpu_limits(job, loaded=sam2 is not None or model is not None) as limited:
-        return _matte(source, out, limited, second, sam2, model)
+        return _matte(source, out, limited, second, sam2, model, track)
 
 
 def _matte(
-    source: Any, out: Path, job: Job, second: Any, sam2: SAM2Model | None, model: MatteModel | None
+    source: Any,
+    out: Path,
+    job: Job,
+    second: Any,
+    sam2: SAM2Model | None,
+    model: MatteModel | None,
+    track: Track | None,
 ) -> dict[str, Any]:
     settings = job.settings
+    if track is not None and (settings.boxes or settings.masks or settings.stereo != "none"):
+        raise ValueError("a track says already where the subject is: take away the boxes and masks, or the track")
     clip = _open(source, settings)
     other = _open(second if second is not None else settings.second, settings) if settings.stereo == "files" else None
     if settings.method in LEARNED and model is None:
         model = _load_model(settings)
     settings = with_fitting_tile(settings, job.limits, model)
-    identity = describe_input(clip, other, settings, sam2, model)
+    identity = describe_input(clip, other, settings, sam2, model, track)
     name = Path(clip.name).stem or "matte"
     if settings.stereo == "none":
         footage: Footage = FlatFootage(clip)
 
         def find(chosen: Settings, profile: Profile) -> Found:
-            return find_flat(TimedClip(clip, profile), chosen, profile, sam2)
+            timed = TimedClip(clip, profile)
+            return find_flat(timed, chosen, profile, sam2) if track is None else take_track(timed, chosen, track)
 
         return make_matte(footage, find, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)
     from ..stereo.finding import find_stereo
@@ -82,21 +98,35 @@ def _matte(
     return make_matte(footage, find_eyes, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)
 
 
-def run_key(source: Any, job: Job, second: Any = None, sam2: SAM2Model | None = None, model: Any = None) -> str:
+def run_key(
+    source: Any,
+    job: Job,
+    second: Any = None,
+    sam2: SAM2Model | None = None,
+    model: MatteModel | None = None,
+    track: Track | None = None,
+) -> str:
     """Hex digits that stand for a run's input and settings: the name of a folder in which it is found again."""
     settings = job.settings
     other = _open(second, settings) if second is not None else None
-    identity = describe_input(_open(source, settings), other, settings, sam2, model)
+    identity = describe_input(_open(source, settings), other, settings, sam2, model, track)
     return hashlib.sha256(json.dumps([identity, settings.data()]).encode()).hexdigest()
 
 
 def describe_input(
-    clip: Clip, other: Clip | None, settings: Settings, sam2: SAM2Model | None = None, model: MatteModel | None = None
+    clip: Clip,
+    other: Clip | None,
+    settings: Settings,
+    sam2: SAM2Model | None = None,
+    model: MatteModel | None = None,
+    track: Track | None = None,
 ) -> dict[str, Any]:
     """What tells a run's input from another's, JSON-able: footage, mask files and models."""
     found: dict[str, Any] = {"clip": _about(clip), "masks": [identity_of(file) for _, file in settings.masks]}
     if other is not None:
         found["second"] = _about(other)
+    if track is not None:
+        found["track"] = _fingerprint(track)
     if sam2 is not None:
         found["sam2"] = [sam2.name, sam2.file, str(sam2.dtype)]
     elif settings.sam2:
@@ -114,6 +144,15 @@ def describe_input(
     elif model is not None:
         found["model"] = [model.name, model.file, str(model.dtype)]
     return found
+
+
+def _fingerprint(track: Track) -> str:
+    digest = hashlib.sha256(json.dumps([track.labels, track.mask_size, track.clip_size]).encode())
+    for t in range(len(track)):
+        digest.update(track.packed_masks(t).tobytes())
+        if track.soft is not None:
+            digest.update(track.logits(t).tobytes())
+    return digest.hexdigest()
 
 
 def _about(clip: Clip) -> dict[str, Any]:

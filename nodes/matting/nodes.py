@@ -25,10 +25,10 @@ FIRST_CHOICE = "matting/MEMatte_ViTS_DIM.pth"
 NO_MASKS = "as_masks is off on the node before: switch it on, or use its VIDEO"
 
 
-def _as_masks() -> io.Boolean.Input:
+def as_masks_input(default: bool = True) -> io.Boolean.Input:
     return io.Boolean.Input(
         "as_masks",
-        default=True,
+        default=default,
         tooltip="Also give a MASK of every frame, 4 bytes a pixel; refused where memory doesn't hold it. Off: the "
         "VIDEO alone, for clips of any length.",
     )
@@ -80,7 +80,7 @@ class MakeTrimap(io.ComfyNode):
                     advanced=True,
                     tooltip="Go on where an object has no unknown pixel, and list those frames, instead of stopping.",
                 ),
-                _as_masks(),
+                as_masks_input(),
             ],
             outputs=[
                 io.Video.Output("trimap", tooltip="Black, grey and white, a file in the temporary folder."),
@@ -213,7 +213,7 @@ class RefineMatte(io.ComfyNode):
                     "overlap", default=-1, min=-1, max=4096, advanced=True,
                     tooltip="px in which neighbouring tiles fade into each other. -1: as fits the method.",
                 ),
-                _as_masks(),
+                as_masks_input(),
             ],
             outputs=[
                 io.Video.Output("matte", tooltip="The alpha as a grey video of 8 bits, in the temporary folder."),

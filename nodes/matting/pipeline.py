@@ -172,7 +172,7 @@ def _make_segments(
     profile = Profile()
     maker = SegmentMaker(footage, found, settings, model, folder.work, profile)
     total = sum(plan[number][1] - plan[number][0] for number in left)
-    passing = progress(_frames(footage, plan, left, profile), total, "matting")
+    passing = progress(_frames(footage, plan, left, profile), total, "matting", lambda: maker.shown)
     for number, frames in groupby(passing, lambda item: item[0]):
         began = time.perf_counter()
         start, stop = plan[number]

@@ -16,10 +16,11 @@ from ..media.clip import Frame
 from ..media.track import Track
 from .checks import write_checks
 from .colours import foreground_colours
-from .encodings import ENCODINGS, PACKED, STILLS, Encoding, alpha_levels
+from .encodings import ENCODINGS, PACKED, PREVIEW, STILLS, Encoding, alpha_levels
 from .finding import Found
 from .footage import Footage, Sheet
 from .joining import SegmentWriter
+from .preview import draw_preview, preview_size
 from .profile import COLOURS, ENCODE, REFINE, UPSAMPLE, Profile
 from .refine import Refiner, open_refiner
 from .scaled import enlarge, shrink
@@ -51,13 +52,18 @@ class _Eye:
 
 
 class SegmentMaker:
-    """Makes the segments of one run."""
+    """Makes the segments of one run.
+
+    Attributes:
+        shown: the preview of the frame made last, uint8 [H, W, 3] RGB; None where none is wanted, or made yet.
+    """
 
     def __init__(
         self, footage: Footage, found: Found, settings: Settings, model: MatteModel | None, work: Path, profile: Profile
     ):
         self._footage, self._found, self._settings, self._model = footage, found, settings, model
         self._work, self._profile = work, profile
+        self.shown: np.ndarray | None = None
 
     def make(self, folder: Path, frames: Iterable[tuple[Frame, list[np.ndarray]]]) -> dict[str, Any]:
         """Write the files of one segment, and say what came of it, JSON-able."""
@@ -122,15 +128,17 @@ class SegmentMaker:
         videos: dict[str, list[SegmentWriter]],
     ) -> None:
         colours = list(images)
-        if self._settings.clean_colours and any(name == PACKED.name or ENCODINGS[name].has_colours for name in videos):
+        coloured = {PACKED.name, *(name for name, encoding in ENCODINGS.items() if encoding.has_colours)}
+        if self._settings.clean_colours and not coloured.isdisjoint(videos):
             with self._profile.stage(COLOURS):
                 colours = [foreground_colours(*pair) for pair in zip(images, alphas, strict=True)]
         with self._profile.stage(ENCODE):
             sheets, pictures = self._footage.compose(alphas), self._footage.compose(colours)
+            whole = self._whole_pictures(images, colours, alphas)
             for name, writers in videos.items():
-                if name == PACKED.name:
-                    packed = self._footage.pack(colours, alphas)
-                    writers[0].write(packed, np.ones(packed.shape[:2], np.float32), self._settings.key_colour)
+                if name in whole:
+                    opaque = np.ones(whole[name].shape[:2], np.float32)
+                    writers[0].write(whole[name], opaque, self._settings.key_colour)
                     continue
                 for writer, picture, alpha in zip(writers, pictures, sheets, strict=True):
                     writer.write(picture if ENCODINGS[name].has_colours else None, alpha, self._settings.key_colour)
@@ -138,6 +146,17 @@ class SegmentMaker:
                 for sheet, alpha in zip(self._footage.sheets, sheets, strict=True):
                     folder = self._work / STILLS_FOLDER / stills_folder(self._settings, name, sheet.name)
                     write_alpha(folder / f"{t:06d}.png", alpha_levels(alpha, STILLS[name]))
+
+    def _whole_pictures(
+        self, images: Sequence[np.ndarray], colours: Sequence[np.ndarray], alphas: Sequence[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Pictures of all eyes in which the alpha is drawn already, uint8 [H, W, 3], by the encoding's name."""
+        found = {}
+        if self._footage.extra is not None:
+            found[PACKED.name] = self._footage.pack(colours, alphas)
+        if self._settings.preview:
+            self.shown = found[PREVIEW.name] = draw_preview(images, alphas, colours, self._settings.key_colour)
+        return found
 
     def _check(self, t: int, eyes: Sequence[_Eye], found: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
         tracks = [eye.track for eye in eyes]
@@ -155,7 +174,13 @@ class SegmentMaker:
 def video_files(footage: Footage, settings: Settings) -> list[tuple[Encoding, list[Sheet]]]:
     """What is written as video, and of which pictures."""
     found = [(ENCODINGS[name], list(footage.sheets)) for name in settings.formats if name in ENCODINGS]
-    return found + ([(PACKED, [footage.extra])] if footage.extra is not None else [])
+    if footage.extra is not None:
+        found.append((PACKED, [footage.extra]))
+    if settings.preview:
+        eye = footage.eyes[0]
+        size = preview_size((eye.height, eye.width), len(footage.eyes))
+        found.append((PREVIEW, [Sheet("", size, footage.sheets[0].clip)]))
+    return found
 
 
 def segment_file(folder: Path, kind: Encoding, sheet: Sheet) -> Path:

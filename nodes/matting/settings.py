@@ -59,6 +59,7 @@ class Settings:
         parallel_eyes: refine both eyes at the same time.
         separate_eyes: write a file for each eye instead of the footage's own layout.
         packed_alpha: also write a fisheye video with the alpha in its corners, for headsets.
+        preview: also write a small video of clip, alpha and composite, and show it while it is made.
 
     Raises:
         ValueError: a value that makes no sense (it is named).
@@ -106,6 +107,7 @@ class Settings:
     parallel_eyes: bool = False
     separate_eyes: bool = False
     packed_alpha: bool = False
+    preview: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in (

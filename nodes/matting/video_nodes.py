@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import InputImpl, io, ui
+from comfy_execution.graph_utils import ExecutionBlocker
 
 from .. import host
 from ..extraction.subjects import check_detector_choice, detector_choices
@@ -17,7 +20,12 @@ from .methods import (
     SCALES,
     VIDEO_FORMATS,
 )
+from .nodes import NO_MASKS, as_masks_input
 
+if TYPE_CHECKING:
+    from ..media.track import Track
+
+ObjectTrack = io.Custom("SAM3_TRACK_DATA")
 SAM2 = io.Custom("PP_SAM2_MODEL")
 MatteSocket = io.Custom("PP_MATTE_MODEL")
 
@@ -25,6 +33,7 @@ MOTION = "motion (no model)"
 # As Stereo Consistency says it, and as the command line does.
 LAYOUTS = {"side by side": "sbs", "top-bottom": "tb"}
 PROJECTIONS = {"half-equirectangular": "hequirect", "fisheye": "fisheye", "flat": "flat"}
+ONE_FILE = "both eyes are in one video, matte: second is there when the eyes come as two clips"
 PERCENT = {f"{round(100 * scale)} %": scale for scale in reversed(SCALES)}
 
 
@@ -93,6 +102,10 @@ def _inputs() -> list[Any]:
             "qc_every", default=24, min=0, max=100000, advanced=True,
             tooltip="Pictures to look at (trimap, alpha, confidence, overlay) of every so many frames. 0: none.",
         ),
+        io.Float.Input(
+            "fps", default=24.0, min=0.01, max=1000.0, step=0.01, advanced=True,
+            tooltip="Frames per second of an IMAGE batch. A VIDEO has its own.",
+        ),
     ]  # fmt: skip
 
 
@@ -120,15 +133,29 @@ class MatteVideo(io.ComfyNode):
                 io.MultiType.Input(
                     "clip", [io.Video, io.Image], tooltip="The footage. A VIDEO is read frame by frame."
                 ),
+                ObjectTrack.Input(
+                    "track", optional=True,
+                    tooltip="From Track Objects or core's SAM3 nodes: nothing is looked for or tracked again.",
+                ),
                 *_inputs(),
+                as_masks_input(False),
             ],
-            outputs=_outputs(),
+            outputs=[*_outputs(), io.Mask.Output("masks", tooltip="The alpha of every frame; needs as_masks.")],
             is_output_node=True,
-        )
+        )  # fmt: skip
 
     @classmethod
-    def execute(cls, clip: Any, **chosen: Any) -> io.NodeOutput:
-        return _run(clip, chosen)
+    def execute(cls, clip: Any, as_masks: bool, track: Any = None, **chosen: Any) -> io.NodeOutput:
+        from ..media.exchange import from_socket
+        from ..media.open import open_clip
+        from .clips import MaskBatch
+
+        if as_masks:  # refused now, not when all the work is done
+            footage = open_clip(clip)
+            MaskBatch(footage.index(), (footage.height, footage.width))
+        tracked = None if track is None else from_socket(track)
+        folder, summary = _run(clip, chosen, track=tracked, stills=as_masks)
+        return _answer(folder, summary, _masks(folder, summary) if as_masks else ExecutionBlocker(NO_MASKS))
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:
@@ -195,53 +222,88 @@ class MatteVR180Video(io.ComfyNode):
                     tooltip="master_slave: look up what only the right eye sees every so many frames. 0: never.",
                 ),
             ],
-            outputs=_outputs(),
+            outputs=[
+                *_outputs(),
+                io.Video.Output("second", tooltip="The right eye's video, where each eye has a file of its own."),
+            ],
             is_output_node=True,
         )  # fmt: skip
 
     @classmethod
     def execute(cls, clip: Any, layout: str, projection: str, second: Any = None, **chosen: Any) -> io.NodeOutput:
         stereo = {"stereo": LAYOUTS[layout]} if second is None else {"stereo": "files", "second": "the second clip"}
-        return _run(clip, chosen | stereo | {"projection": PROJECTIONS[projection]}, second)
+        folder, summary = _run(clip, chosen | stereo | {"projection": PROJECTIONS[projection]}, second)
+        eyes = summary["files"][chosen["format"]]
+        other = ExecutionBlocker(ONE_FILE) if len(eyes) == 1 else InputImpl.VideoFromFile(str(folder / eyes[1]))
+        return _answer(folder, summary, other)
 
     @classmethod
     def validate_inputs(cls, detector: str | None = None) -> bool | str:
         return check_detector_choice(detector, MOTION)
 
 
-def _run(clip: Any, chosen: dict[str, Any], second: Any = None) -> io.NodeOutput:
+def _run(
+    clip: Any, chosen: dict[str, Any], second: Any = None, track: Track | None = None, stills: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """Make the matte, or find it made. Returns the run's folder and its summary."""
     from .config import Config
     from .matte import matte, run_key
-    from .summary import in_words
 
     sam2, model, prefix = (chosen.pop(name, None) for name in ("sam2", "model", "filename_prefix"))
     boxes, band, scale = chosen.pop("boxes", None), chosen.pop("band"), chosen.pop("scale")
-    formats = [chosen.pop("format"), *(["png16"] if chosen.pop("pictures") else [])]
-    detector = chosen.pop("detector")
+    formats = [chosen.pop("format"), *(["png16"] if chosen.pop("pictures") or stills else [])]
+    detector, fps = chosen.pop("detector"), chosen.pop("fps")
     anchor, shown = _shown(boxes, chosen["subject"])
+    rate = Fraction(fps).limit_denominator(1001) if track is None else track.rate
     values = {
         **chosen, "boxes": shown, "anchor": anchor, "inside": band, "outside": band, "scale": PERCENT[scale],
-        "formats": formats, "detector": "" if detector == MOTION else detector,
+        "formats": formats, "detector": "" if detector == MOTION else detector, "fps": str(rate), "preview": True,
     }  # fmt: skip
     job = Config(values).job()
-    folder = host.keyed_output_folder(str(prefix), run_key(clip, job, second, sam2, model)[:12])
-    summary = matte(clip, folder, job, second, sam2, model)
-    file = folder / summary["files"][formats[0]][0]
-    name, place = host.in_output(file)
-    shown_now = ui.PreviewVideo([ui.SavedResult(name, place, io.FolderType.output)])
-    return io.NodeOutput(InputImpl.VideoFromFile(str(file)), str(folder), "\n".join(in_words(summary)), ui=shown_now)
+    folder = host.keyed_output_folder(str(prefix), run_key(clip, job, second, sam2, model, track)[:12])
+    summary = matte(clip, folder, job, second, sam2, model, track)
+    lost = [name for names in summary["files"].values() for name in names if not (folder / name).exists()]
+    if lost:
+        raise FileNotFoundError(
+            f"this run is finished, but {', '.join(lost)} is gone: remove {folder} to have it made again"
+        )
+    return folder, summary
+
+
+def _answer(folder: Path, summary: dict[str, Any], *more: Any) -> io.NodeOutput:
+    from .summary import in_words
+
+    files = summary["files"]
+    video = next(folder / names[0] for kind, names in files.items() if kind in VIDEO_FORMATS)
+    name, place = host.in_output(folder / files["preview"][0])
+    shown = ui.PreviewVideo([ui.SavedResult(name, place, io.FolderType.output)])
+    words = "\n".join(in_words(summary))
+    return io.NodeOutput(InputImpl.VideoFromFile(str(video)), str(folder), words, *more, ui=shown)
+
+
+def _masks(folder: Path, summary: dict[str, Any]) -> Any:
+    from ..media.stills import natural_order
+    from .clips import MaskBatch
+    from .still_writer import read_alpha
+
+    source = summary["source"]
+    batch = MaskBatch(source["frames"], (source["height"], source["width"]))
+    for file in host.progress(natural_order(folder / summary["files"]["png16"][0]), source["frames"], "masks"):
+        batch.append(read_alpha(file))
+    return host.to_tensor(batch.finish())
 
 
 def _shown(boxes: Any, subject: str) -> tuple[int, dict[str, Any]]:
     """The frame of the first boxes, and they by label; -1 and none without boxes."""
     from ..extraction.detection import from_bounding_boxes
 
-    frames = from_bounding_boxes(boxes, subject) if boxes is not None else []
-    for t, found in enumerate(frames):
+    if boxes is None:
+        return -1, {}
+    for t, found in enumerate(from_bounding_boxes(boxes, subject)):
         if found:
             names: dict[str, Any] = {}
             for item in found:
                 label = item.label if item.label not in names else f"{item.label} {len(names) + 1}"
                 names[label] = item.box
             return t, names
-    return -1, {}
+    raise ValueError("boxes has no box on any frame: draw one around the subject, or disconnect it to have it found")
