@@ -16,6 +16,7 @@ from ..media.clip import Clip
 from ..media.patched import Patch, PatchedClip
 from ..media.writer import LosslessWriter
 from .choices import EDGES, NOTHING, TIGHT, Choices, ConditioningError
+from .ends import Ends
 from .reskin import SEEDS, Footage, Generate, make_window
 from .run_folder import is_whole
 from .windows import plan_range
@@ -197,7 +198,10 @@ def make_range(
     window: int,
     overlap: int,
 ) -> Patch:
-    """Make frames start <= t < stop of `clip` anew, into a lossless file; none if it is there and whole."""
+    """Make frames start <= t < stop of `clip` anew, into a lossless file, and have them meet those around them.
+
+    A file that is there and whole is left as it is.
+    """
     windows = plan_range(len(footage), start, stop, window, overlap)
     if is_whole(file, stop - start):
         for _ in windows:
@@ -205,6 +209,7 @@ def make_range(
         return Patch(start, stop, file)
     height, width = footage.size
     made: list[np.ndarray] = []
+    ends = Ends(clip, start, stop, len(footage))
     with LosslessWriter(file, width, height, clip.rate, overwrite=True) as video:
         for number, one in enumerate(windows):
             if number == 0:
@@ -214,8 +219,9 @@ def make_range(
                 before = made[skipped : skipped + one.kept]
             after = _images(clip, one.stop - one.kept_after, one.kept_after)
             made, _ = make_window(footage, one, before, after, generate, next(seeds) % SEEDS)
-            end = stop if number + 1 == len(windows) else windows[number + 1].start
-            for image in made[max(0, start - one.start) : end - one.start]:
+            last = number + 1 == len(windows)
+            first, end = max(start, one.start), stop if last else windows[number + 1].start
+            for image in ends.meet(made[first - one.start : end - one.start], first, last):
                 video.write(image)
     return Patch(start, stop, file)
 
