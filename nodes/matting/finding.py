@@ -15,6 +15,7 @@ from ..extraction.tracking import track
 from ..media.clip import Clip
 from ..media.track import Track
 from .anchor import Anchor, find_anchor, find_newcomer, shown_by_hand
+from .passes import Passes
 from .profile import DETECT, TRACK, Profile
 from .scaled import ScaledClip, working_size
 from .settings import Settings
@@ -47,14 +48,16 @@ class Found:
 
 
 class Finder:
-    """Detector and tracker of one run, opened once, for any number of eyes.
+    """Detector and tracker of one run, opened once, for any number of eyes; `passes` keeps what it tracks.
 
     Attributes:
         detected: by frame, what was detected in the eye in which the anchor was looked for, for `Found`.
     """
 
-    def __init__(self, settings: Settings, profile: Profile, model: SAM2Model | None = None):
-        self.settings, self.profile = settings, profile
+    def __init__(
+        self, settings: Settings, profile: Profile, model: SAM2Model | None = None, passes: Passes | None = None
+    ):
+        self.settings, self.profile, self._passes = settings, profile, passes
         by_hand = bool(settings.boxes or settings.masks)
         self.detector: Detector | None = None
         if settings.detector or not by_hand:
@@ -111,7 +114,11 @@ class Finder:
         # In stereo both eyes' bands come from masks: what is carried from one to the other has no logits.
         flat = self.settings.stereo == "none"
         soft = self.model is not None and flat and self.settings.trimap_source != "masks"
-        return track(clip, prompts, self.guide, self.model, previous, soft=soft)
+
+        def follow() -> Track:
+            return track(clip, prompts, self.guide, self.model, previous, soft=soft)
+
+        return follow() if self._passes is None else self._passes.track(clip.name, prompts, follow)
 
     def about(self) -> dict[str, Any]:
         """JSON-able: what finds and what follows."""
@@ -122,15 +129,17 @@ class Finder:
         }
 
 
-def find_flat(clip: Clip, settings: Settings, profile: Profile, model: SAM2Model | None = None) -> Found:
-    """The track of a flat clip's subject; `model` in place of the settings' file.
+def find_flat(
+    clip: Clip, settings: Settings, profile: Profile, model: SAM2Model | None = None, passes: Passes | None = None
+) -> Found:
+    """The track of a flat clip's subject; `model` in place of the settings' file, `passes` see Finder.
 
     Raises:
         DetectionError, PromptError: nobody was found, or what was shown can't be used.
     """
     size = clip.height, clip.width
     small = ScaledClip(clip, working_size(size, settings.scale))
-    finder = Finder(settings, profile, model)
+    finder = Finder(settings, profile, model, passes)
     anchor = finder.anchor(small, size)
     track = finder.track(small, anchor.prompts)
     return Found([track], anchor, finder.about(), detected=[finder.detected])

@@ -17,6 +17,7 @@ from .footage import FlatFootage, Footage
 from .given_track import take_track
 from .gpu import gpu_limits, with_fitting_tile
 from .methods import LEARNED
+from .passes import Passes
 from .pipeline import make_matte
 from .profile import Profile, TimedClip
 from .settings import Job, Settings
@@ -77,9 +78,11 @@ def _matte(
     if settings.stereo == "none":
         footage: Footage = FlatFootage(clip)
 
-        def find(chosen: Settings, profile: Profile) -> Found:
+        def find(chosen: Settings, profile: Profile, passes: Passes) -> Found:
             timed = TimedClip(clip, profile)
-            return find_flat(timed, chosen, profile, sam2) if track is None else take_track(timed, chosen, track)
+            if track is not None:
+                return take_track(timed, chosen, track)
+            return find_flat(timed, chosen, profile, sam2, passes)
 
         return make_matte(footage, find, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)
     from ..stereo.finding import find_stereo
@@ -89,10 +92,10 @@ def _matte(
 
     layout = Layout(ARRANGEMENT[settings.stereo], settings.squeezed, settings.right_first)
 
-    def find_eyes(chosen: Settings, profile: Profile) -> Found:
+    def find_eyes(chosen: Settings, profile: Profile, passes: Passes) -> Found:
         one, two = (None if eye is None else TimedClip(eye, profile) for eye in (clip, other))
         assert one is not None
-        return find_stereo(StereoClip(one, layout, two), chosen, profile, sam2)
+        return find_stereo(StereoClip(one, layout, two), chosen, profile, sam2, passes)
 
     footage = StereoFootage(StereoClip(clip, layout, other), settings)
     return make_matte(footage, find_eyes, out, settings, job.limits, identity, model, f"{name}_matte", job.notes)

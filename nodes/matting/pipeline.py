@@ -23,6 +23,7 @@ from .finding import Found
 from .footage import Footage, Sheet, learn_jumps
 from .gpu import OutOfMemory
 from .joining import join, joined_path
+from .passes import Passes
 from .profile import DECODE, Profile, peak_ram, ram_now
 from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, stills_folder, video_files
 from .settings import Job, Limits, Settings
@@ -39,8 +40,8 @@ FOUND = "found.json"
 # what the encoders of a segment may keep.
 SHORTEST, LONGEST = 24, 480
 
-# Makes the tracks: footage, settings, profile -> Found.
-Find = Callable[[Settings, Profile], Found]
+# Makes the tracks, with the passes that an earlier run finished.
+Find = Callable[[Settings, Profile, Passes], Found]
 
 
 class Video(NamedTuple):
@@ -113,7 +114,8 @@ def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile)
     place, file = folder.work / "tracks", folder.work / FOUND
     if not file.is_file():
         started = time.perf_counter()
-        found = find(settings, profile)
+        passes = Passes(folder.work / "passes")
+        found = find(settings, profile, passes)
         for n, track in enumerate(found.tracks):
             save_track(place, f"eye{n}", track)
         if found.anchor.method != "by hand":
@@ -126,6 +128,7 @@ def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile)
             **profile.taken(), "wall": time.perf_counter() - started, "peak_ram": peak_ram(),
         }  # fmt: skip
         write_json(file, about)
+        passes.clear()
     about = json.loads(file.read_text(encoding="utf-8"))
     tracks = []
     while (track := load_track(place, f"eye{len(tracks)}")) is not None:

@@ -17,6 +17,7 @@ from ..host import progress
 from ..matting.anchor import Anchor, distinct, numbered
 from ..matting.finding import Finder, Found
 from ..matting.methods import INDEPENDENT, JOINT, MASTER_SLAVE, REPROCESS
+from ..matting.passes import Passes
 from ..matting.profile import DETECT, DISPARITY, Profile
 from ..matting.scaled import ScaledClip, shrink, working_size
 from ..matting.settings import Settings
@@ -90,8 +91,14 @@ def eye_projection(stereo: StereoClip, settings: Settings) -> Projection:
     return open_projection(PROJECTION[settings.projection], stereo.eye_size, settings.field_of_view, aspect)
 
 
-def find_stereo(stereo: StereoClip, settings: Settings, profile: Profile, model: SAM2Model | None = None) -> Found:
-    """Tracks of both eyes, at the size worked at.
+def find_stereo(
+    stereo: StereoClip,
+    settings: Settings,
+    profile: Profile,
+    model: SAM2Model | None = None,
+    passes: Passes | None = None,
+) -> Found:
+    """Tracks of both eyes, at the size worked at; `model` and `passes` as `find_flat` has them.
 
     Raises:
         DetectionError, PromptError: nobody was found, or what was shown can't be used.
@@ -100,7 +107,7 @@ def find_stereo(stereo: StereoClip, settings: Settings, profile: Profile, model:
     projection = eye_projection(stereo, settings)
     rig = Rig(projection, size, min(WORKING, max(size)))
     left, right = ScaledClip(stereo.left, size), ScaledClip(stereo.right, size)
-    finder = Finder(settings, profile, model)
+    finder = Finder(settings, profile, model, passes)
     if finder.detector is not None and not isinstance(finder.detector, MotionDetector):
         finder.detector = ViewsDetector(finder.detector, projection)
     anchor = finder.anchor(left, stereo.eye_size)

@@ -2,14 +2,9 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -82,49 +77,6 @@ def test_a_clip_becomes_its_matte(tmp_path):
         for kind, suffix in (("trimap", "png"), ("alpha", "png"), ("confidence", "png"), ("overlay", "jpg"))
     }  # fmt: skip
     assert not (tmp_path / "out/unfinished").exists()
-
-
-def command(clip: Path, out: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "physics_preserver", "matte", str(clip), "--out", str(out), "--chunk", "4"),
-        *("--formats", "png16", "prores4444", "green-h264", "vp9", "--boxes", "person=18,28,62,72"),
-        *("--inside", "4", "--outside", "4", "--keep-segments", "--reuse", "1"),
-    ]
-
-
-def contents(out: Path) -> dict[str, object]:
-    """Every result: pictures by their bytes, videos by their packets and times."""
-    found: dict[str, object] = {}
-    for file in sorted(out.rglob("*.*")):
-        name = file.relative_to(out).as_posix()
-        if name.startswith("unfinished/"):
-            continue
-        if file.suffix == ".png":
-            found[name] = file.read_bytes()
-        elif file.suffix != ".json":
-            with av.open(str(file)) as container:
-                found[name] = [(p.pts, bytes(p)) for p in container.demux() if p.size]
-    return found
-
-
-def test_a_killed_run_goes_on_and_equals_an_unbroken_one(tmp_path):
-    clip = disc_clip(tmp_path / "disc.mp4", frames=40)
-    subprocess.run(command(clip, tmp_path / "whole"), check=True, capture_output=True)
-    running = subprocess.Popen(command(clip, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "killed/unfinished/segment_00005/run.json").exists():
-        assert running.poll() is None, "it was done before it could be killed"
-        time.sleep(0.002)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
-    assert not (tmp_path / "killed/run_summary.json").exists() and running.returncode == -signal.SIGKILL
-    finished = sorted((tmp_path / "killed/unfinished").glob("segment_*/run.json"))
-    assert 6 <= len(finished) < 10
-    track = tmp_path / "killed/unfinished/tracks/eye0_masks.npy"
-    before = [file.stat().st_mtime_ns for file in [*finished, track]]
-    subprocess.run(command(clip, tmp_path / "killed"), check=True, capture_output=True)
-    assert [file.stat().st_mtime_ns for file in [*finished, track]] == before
-    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
-    assert len(contents(tmp_path / "whole")) == 40 + 2 * 4 + 3  # alphas, pictures to look at, videos
 
 
 def test_another_input_or_other_settings_never_go_on_with_a_run(tmp_path):
