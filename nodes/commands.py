@@ -118,7 +118,7 @@ def validate(options: Namespace) -> Result:
     from .validation.align import PlacedClip
     from .validation.chart import save_chart
     from .validation.findings import FAILED, PASSED
-    from .validation.page import write_page
+    from .validation.page import PAGE, REPORT, write_page
     from .validation.profile import load_profile
     from .validation.table import write_csv
     from .validation.validate import validate as judge
@@ -137,16 +137,16 @@ def validate(options: Namespace) -> Result:
     judged = judge(physics.track, footage, generated, follow, options.label, profile, crop, frames, said=said)
     report = judged.report
     options.out.mkdir(parents=True, exist_ok=True)
-    write_json(options.out / "iou_report.json", report)
+    write_json(options.out / REPORT, report)
     write_csv(report, options.out / "frames.csv", overwrite=True)
     save_chart(report, options.out / "iou_chart.png", overwrite=True)
     write_json(options.out / FOUND_TRACK, to_rle(judged.found))
     placed = PlacedClip(footage, (generated.height, generated.width), crop, frames)
-    write_page(options.out / "report.html", judged, placed, generated, overwrite=True)
+    write_page(options.out / PAGE, judged, placed, generated, overwrite=True)
     code = {PASSED: 0, FAILED: 1}.get(report["verdict"], 2)
     failed = [f"  {rule['text']}" for rule in report["rules"] if rule["verdict"] == FAILED]
     lines = [report["summary"], *failed, *(f"warning: {warning}" for warning in report["warnings"])]
-    return Result(report, "\n".join([*lines, f"written: {options.out / 'report.html'} and more beside it"]), code)
+    return Result(report, "\n".join([*lines, f"written: {options.out / PAGE} and more beside it"]), code)
 
 
 def compare(options: Namespace) -> Result:

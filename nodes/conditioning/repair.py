@@ -15,6 +15,7 @@ import numpy as np
 from ..media.clip import Clip
 from ..media.patched import Patch, PatchedClip
 from ..media.writer import LosslessWriter
+from ..validation.validate import Judgement
 from .choices import EDGES, NOTHING, TIGHT, Choices, ConditioningError
 from .ends import Ends
 from .reskin import SEEDS, Footage, Generate, make_window
@@ -28,8 +29,8 @@ MERGED_GAP = 8
 # Between the seeds of two attempts, so that none is one of Reskin Long Clip's windows.
 SEED_STEP = 1_000_003
 
-# Judges a clip as Validate Physics does; gives the report.
-Judge = Callable[[Clip], dict[str, Any]]
+# Judges a clip as Validate Physics does.
+Judge = Callable[[Clip], Judgement]
 # Where a range is kept that an attempt has made: (a name for all that went before, start, stop) -> file.
 Place = Callable[[str, int, int], Path]
 
@@ -74,11 +75,13 @@ class Repaired:
         clip: the clip, with what was made better.
         report: of that clip, with `repair` in it: what was tried.
         summary: in words.
+        judgement: with that report; None where nothing was replaced, and the clip is as it had been judged before.
     """
 
     clip: PatchedClip
     report: dict[str, Any]
     summary: str
+    judgement: Judgement | None = None
 
 
 def repair(
@@ -115,6 +118,7 @@ def repair(
     """
     _require_match(footage, generated, report)
     total, best, current = len(footage), PatchedClip(generated), dict(report)
+    judgement: Judgement | None = None
     tried: list[dict[str, Any]] = []
     for attempt in range(attempts):
         ranges = repairable(current, total)
@@ -130,7 +134,8 @@ def repair(
             make_range(chosen, best, *part, generate, seeds, place(past, *part), window, overlap) for part in ranges
         ]
         candidate = PatchedClip(best, patches)
-        judged = judge(candidate)
+        found = judge(candidate)
+        judged = found.report
         taken = [is_better(part, current, judged) for part in ranges]
         said = [
             {
@@ -145,7 +150,8 @@ def repair(
         if any(taken):
             kept = [patch for patch, better in zip(patches, taken, strict=True) if better]
             best = PatchedClip(generated, [*best.patches, *kept])
-            current = judged if all(taken) else judge(best)
+            judgement = found if all(taken) else judge(best)
+            current = judgement.report
         tried.append(
             {
                 "attempt": attempt + 1,
@@ -158,7 +164,8 @@ def repair(
                 "score": current["score"],
             }
         )
-    return _told(best, current, report, tried, attempts)
+    done = _told(best, current, report, tried, attempts)
+    return done if judgement is None else replace(done, judgement=replace(judgement, report=done.report))
 
 
 def needs_repair(report: Mapping[str, Any]) -> str | None:

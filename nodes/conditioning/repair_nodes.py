@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ from .native_nodes import Sampling, folder_of_run, footage_of
 
 if TYPE_CHECKING:
     from ..media.clip import Clip
+    from ..validation.validate import Judgement
+    from .repair import Judge, Repaired
+    from .reskin import Footage
 
 NO_DETECTOR = "none"
 
@@ -126,7 +130,7 @@ class RepairPhysics(io.ComfyNode):
         if untouched is not None:
             summary = f"left as it is, {untouched}: {report['summary']}"
             logging.info("Physics Preserver, Repair Physics: %s", summary)
-            return _output(generated, made, report, summary)
+            return _output(generated, made, report, summary, {})
         plan = plan_control(tracked.clip_size, 1, made.width, made.height)
         frames = range(len(tracked)) if control is None else control["frames"]
         if control is not None and max(abs(a - b) for a, b in zip(control["crop"], plan.crop, strict=True)) > 1:
@@ -155,7 +159,7 @@ class RepairPhysics(io.ComfyNode):
         summary = "\n".join([done.summary, *notes])
         for line in summary.splitlines():
             logging.info("Physics Preserver, Repair Physics: %s", line)
-        finished = _output(generated, done.clip, done.report, summary)
+        finished = _output(generated, done.clip, done.report, summary, _report_files(done, footage))
         folder.clean()
         return finished
 
@@ -164,7 +168,7 @@ class RepairPhysics(io.ComfyNode):
         return check_detector_choice(detector, NO_DETECTOR)
 
 
-def _judge(report: Any, footage: Any, detector: str, sam2: Any) -> Any:
+def _judge(report: Any, footage: Footage, detector: str, sam2: Any) -> Judge:
     """What judges a clip as Validate Physics has judged it for this report, but for poses."""
     from ..extraction.subjects import find_detector, open_detector
     from ..extraction.tracking import track_masks
@@ -175,21 +179,36 @@ def _judge(report: Any, footage: Any, detector: str, sam2: Any) -> Any:
     finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
     follow = partial(track_masks, detector=finder, model=sam2)
 
-    def judge(clip: Clip) -> dict[str, Any]:
+    def judge(clip: Clip) -> Judgement:
         return validate(
             footage.track, footage.clip, clip, follow, report["label"], profile, footage.plan.crop, footage.frames
-        ).report
+        )
 
     return judge
 
 
-def _output(generated: Any, clip: Clip, report: Any, summary: str) -> io.NodeOutput:
-    """The clip as VIDEO: what came in where nothing changed and it is one, else a lossless file."""
+def _report_files(done: Repaired, footage: Footage) -> dict[str, Any]:
+    """The report as files, for whoever fetches what the node shows; the page only of a clip that was judged anew."""
+    from ..media.folder import write_json
+    from ..validation.align import PlacedClip
+    from ..validation.page import FILES, REPAIRED, REPORT, write_report
+
+    folder = host.new_temporary_file("physics_report", "")
+    if done.judgement is not None:
+        placed = PlacedClip(footage.clip, footage.size, footage.plan.crop, footage.frames)
+        return {FILES: write_report(folder, done.judgement, placed, done.clip, REPAIRED)[FILES]}
+    folder.mkdir()
+    write_json(folder / (REPAIRED + REPORT), done.report)
+    return {FILES: [{"filename": REPAIRED + REPORT, "subfolder": folder.name, "type": "temp"}]}
+
+
+def _output(generated: Any, clip: Clip, report: Any, summary: str, shown: Mapping[str, Any]) -> io.NodeOutput:
+    """The clip as VIDEO: what came in where nothing changed and it is one, else a lossless file. `shown`: more ui."""
     from ..media.patched import PatchedClip
     from ..media.writer import LosslessWriter, container_for
     from ..validation.report import VERDICT, verdict_of
 
-    told = {**ui.PreviewText(summary).as_dict(), VERDICT: [verdict_of(report)]}
+    told = {**ui.PreviewText(summary).as_dict(), VERDICT: [verdict_of(report)], **shown}
     changed = isinstance(clip, PatchedClip) and clip.patches
     if not changed and hasattr(generated, "get_stream_source"):
         return io.NodeOutput(generated, report, report["passed"], summary, ui=told)

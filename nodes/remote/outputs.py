@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..validation.findings import FAILED, PASSED
-from ..validation.report import VERDICT
+from ..validation.report import VERDICT, VIEWER
 from .errors import JobStopped, NodeFailed
 from .workflow import Graph, Workflow
 
@@ -54,6 +54,8 @@ def read_outputs(entry: Mapping[str, Any], workflow: Workflow) -> tuple[list[Rem
         node = str(entry.get("meta", {}).get(node_id, {}).get("display_node") or node_id)
         title = workflow.title(node)
         for kind, items in shown.items():
+            if kind == VIEWER:  # of no use without the files that it names; the page beside it has them all
+                continue
             others = []
             for item in items if isinstance(items, list | tuple) else [items]:
                 if isinstance(item, dict) and isinstance(item.get("filename"), str) and item["filename"]:

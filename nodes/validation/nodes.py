@@ -28,8 +28,6 @@ Report = io.Custom("PHYSICS_REPORT")
 Pose = io.Custom("POSE_KEYPOINT")
 SAM2 = io.Custom("PP_SAM2_MODEL")
 
-# What the viewer on the node looks for in its ui output, see web/validate_physics.js.
-VIEWER = "physics_report"
 # px of the masks that say which frames fail: whole frames, scaled by whoever uses them.
 FAILING_SIZE = 16
 
@@ -141,7 +139,7 @@ class ValidatePhysics(io.ComfyNode):
         from ..media.open import open_clip
         from .align import PlacedClip
         from .chart import render_chart
-        from .page import DOCUMENT, write_folder
+        from .page import write_report
         from .profile import load_profile, with_limits
         from .report import VERDICT, verdict_of
         from .validate import validate
@@ -162,7 +160,7 @@ class ValidatePhysics(io.ComfyNode):
         judged = validate(original, footage, made, follow, label.strip() or None, rules, crop, frames, poses, said)
         report = judged.report
         folder = host.new_temporary_file("physics_report", "")
-        write_folder(folder, judged, PlacedClip(footage, (made.height, made.width), crop, frames), made)
+        shown = write_report(folder, judged, PlacedClip(footage, (made.height, made.width), crop, frames), made)
         return io.NodeOutput(
             report,
             report["passed"],
@@ -171,10 +169,7 @@ class ValidatePhysics(io.ComfyNode):
             host.to_tensor(failing_masks(report)),
             report["summary"],
             to_socket(judged.found),
-            ui={
-                VIEWER: [{"filename": DOCUMENT, "subfolder": folder.name, "type": "temp"}],
-                VERDICT: [verdict_of(report)],
-            },
+            ui={**shown, VERDICT: [verdict_of(report)]},
         )
 
     @classmethod

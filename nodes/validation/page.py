@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..media.clip import Clip
+from ..media.folder import write_json
 from ..media.writer import replacing
+from .report import VIEWER
 from .viewer_data import choose_frames, document, picture_size, records
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ MODULES = ("report_style.js", "report_chart.js", "report_frames.js", "report_vie
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 DOCUMENT = "report.json"
+# What is kept of a report for people and for scripts; one that a repair made has REPAIRED before it.
+PAGE, REPORT, REPAIRED = "report.html", "iou_report.json", "repaired_"
+
+# Under this name a node lists the files of `write_report`.
+FILES = "physics_files"
 
 # Nothing may be fetched: pictures are data, style and script are in the file.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -68,15 +75,35 @@ def write_page(file: str | Path, judgement: Judgement, source: Clip, generated: 
     """
     report = judgement.report
     frames, size = choose_frames(report), picture_size(generated)
-    with replacing(file, overwrite) as partial, partial.open("w", encoding="utf-8", newline="\n") as page:
-        title = escape(f"{report['label']}: {report['verdict']}")
-        page.write(HEAD.format(policy=POLICY, title=title, summary=escape(report["summary"])))
-        written = []
+    written: list[int] = []
+
+    def texts() -> Iterator[tuple[int, str]]:
         for t, record in records(judgement.expected, judgement.found, source, generated, frames, size):
-            _write_data(page, f"frame-{t}", record)
             written.append(t)
-        _write_data(page, "report", document(report, written, size, judgement.expected.labels))
-        page.write(f'<script type="module">\n{script()}{START}</script>\n</body>\n</html>\n')
+            yield t, _text(record)
+
+    _write_page(
+        file, report, texts(), lambda: _text(document(report, written, size, judgement.expected.labels)), overwrite
+    )
+
+
+def write_report(folder: Path, judgement: Judgement, source: Clip, generated: Clip, prefix: str = "") -> dict[str, Any]:
+    """`write_folder`, with PAGE and REPORT beside it; `prefix` stands before the names of both.
+
+    Returns:
+        What a node shows of them, when the folder is one in ComfyUI's temporary folder: under VIEWER and FILES.
+    """
+    write_folder(folder, judgement, source, generated)
+    report = judgement.report
+    frames = sorted((int(file.stem), file) for file in folder.glob("*.json") if file.name != DOCUMENT)
+    texts = ((t, file.read_text("utf-8")) for t, file in frames)
+    _write_page(folder / (prefix + PAGE), report, texts, lambda: (folder / DOCUMENT).read_text("utf-8"), False)
+    write_json(folder / (prefix + REPORT), report)
+    place = {"subfolder": folder.name, "type": "temp"}
+    return {
+        VIEWER: [{"filename": DOCUMENT, **place}],
+        FILES: [{"filename": prefix + name, **place} for name in (PAGE, REPORT)],
+    }
 
 
 def write_folder(folder: Path, judgement: Judgement, source: Clip, generated: Clip) -> None:
@@ -91,9 +118,9 @@ def write_folder(folder: Path, judgement: Judgement, source: Clip, generated: Cl
     try:
         for t, record in records(judgement.expected, judgement.found, source, generated, frames, size):
             written.append(t)
-            (folder / f"{t}.json").write_text(json.dumps(record, allow_nan=False), "utf-8")
+            (folder / f"{t}.json").write_text(_text(record), "utf-8")
         about = document(report, written, size, judgement.expected.labels)
-        (folder / DOCUMENT).write_text(json.dumps(about, allow_nan=False), "utf-8")
+        (folder / DOCUMENT).write_text(_text(about), "utf-8")
     except BaseException:
         for name in (*(f"{t}.json" for t in written), DOCUMENT):
             (folder / name).unlink(missing_ok=True)
@@ -113,7 +140,28 @@ def script() -> str:
     return "\n".join(parts)
 
 
-def _write_data(page: IO[str], name: str, data: Mapping[str, Any]) -> None:
+def _write_page(
+    file: str | Path,
+    report: Mapping[str, Any],
+    frames: Iterable[tuple[int, str]],
+    about: Callable[[], str],
+    overwrite: bool,
+) -> None:
+    """The page of these records, JSON each, and then of the document, which may be known only after them."""
+    with replacing(file, overwrite) as partial, partial.open("w", encoding="utf-8", newline="\n") as page:
+        title = escape(f"{report['label']}: {report['verdict']}")
+        page.write(HEAD.format(policy=POLICY, title=title, summary=escape(report["summary"])))
+        for t, text in frames:
+            _write_data(page, f"frame-{t}", text)
+        _write_data(page, "report", about())
+        page.write(f'<script type="module">\n{script()}{START}</script>\n</body>\n</html>\n')
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, allow_nan=False)
+
+
+def _write_data(page: IO[str], name: str, text: str) -> None:
     # JSON in a script element ends at the first "</script", whatever text it stands in.
-    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    page.write(f'<script type="application/json" id="{name}">{text}</script>\n')
+    safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    page.write(f'<script type="application/json" id="{name}">{safe}</script>\n')

@@ -19,6 +19,8 @@ UNDECIDED = "could not judge"
 
 # Under this name a node that judges a clip shows `verdict_of`; the editor ignores it, a client ends by it.
 VERDICT = "physics_verdict"
+# Under this one it lists the document that the editor's viewer reads (web/validate_physics.js), its parts beside it.
+VIEWER = "physics_report"
 
 # Frames named one by one in the report, as the seed's report had it; the ranges and all_scores have the rest.
 LISTED_FRAMES = 10

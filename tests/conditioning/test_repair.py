@@ -26,7 +26,7 @@ from physics_preserver.nodes.conditioning.reskin import Footage
 from physics_preserver.nodes.conditioning.run_folder import RepairFolder
 from physics_preserver.nodes.media.clip import Clip
 from physics_preserver.nodes.media.video import VideoClip
-from physics_preserver.nodes.validation.validate import validate
+from physics_preserver.nodes.validation.validate import Judgement, validate
 
 TRACK = track_of(SOURCE)
 
@@ -36,8 +36,12 @@ def planted(*ranges: tuple[int, int]) -> Clip:
     return clip_of([ride(t, board_shift=-14 if any(a <= t < b for a, b in ranges) else 0) for t in range(len(SOURCE))])
 
 
+def judged(clip: Clip) -> Judgement:
+    return validate(TRACK, clip_of(SOURCE), clip, ColourTracker())
+
+
 def judge(clip: Clip) -> dict[str, Any]:
-    return validate(TRACK, clip_of(SOURCE), clip, ColourTracker()).report
+    return judged(clip).report
 
 
 def footage(**choices: Any) -> Footage:
@@ -58,7 +62,7 @@ def repaired(
     clip: Clip, generator: Callable[[float], Any], folder: Path, attempts: int = 3, source: Footage | None = None
 ) -> Repaired:
     return repair(
-        source or footage(), clip, judge(clip), generator, judge,
+        source or footage(), clip, judge(clip), generator, judged,
         RepairFolder(folder).place, 7, attempts, 81, 10,
     )  # fmt: skip
 
@@ -88,6 +92,7 @@ def test_the_planted_range_alone_is_made_anew(tmp_path: Path) -> None:
     assert tried["ranges"][0]["before"]["failing"] == stop - start and tried["ranges"][0]["after"]["failing"] == 0
     assert f"frames {start} to {stop - 1}" in found.summary and found.summary.startswith("passed after 1 attempt")
     json.dumps(found.report)
+    assert found.judgement is not None and found.judgement.report is found.report
 
 
 def test_each_range_keeps_its_better_take_and_the_next_attempt_is_a_rung_up(tmp_path: Path) -> None:
@@ -147,6 +152,7 @@ def test_what_gets_no_better_is_left_as_it_came_and_every_attempt_is_told(tmp_pa
     found = repaired(clip, generator, tmp_path, 5, footage(repaint="object", guide="nothing", shape="box", grow=8))
     about = found.report["repair"]
     assert about["stopped"] == "limit" and about["replaced"] == [] and about["untouched_frames"] == FRAMES
+    assert found.judgement is None
     assert equal(images(found.clip), images(clip), range(FRAMES))
     assert [one["about"] for one in about["attempts"]] == [rung.about for rung in (*LADDER, LADDER[-1])]
     assert len({one["seed"] for one in about["attempts"]}) == 5
@@ -185,7 +191,7 @@ def test_a_range_longer_than_a_window_takes_several(tmp_path: Path) -> None:
 def test_clips_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
     def run(clip: Clip, frames: int) -> Repaired:
         place = RepairFolder(tmp_path).place
-        return repair(footage(), clip, {"total_frames": frames}, lambda s: perfect, judge, place, 0, 1, 81, 10)
+        return repair(footage(), clip, {"total_frames": frames}, lambda s: perfect, judged, place, 0, 1, 81, 10)
 
     with pytest.raises(ConditioningError, match="has 40 frames, the source 41.*control"):
         run(clip_of(SOURCE[:40]), 40)

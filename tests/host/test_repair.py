@@ -76,6 +76,9 @@ def test_the_planted_range_is_made_anew_and_everything_else_is_the_same_to_the_b
     assert (part["start"], part["stop"], part["taken"]) == (*BROKEN, True)
     assert (part["before"]["failing"], part["after"]["failing"]) == (21, 0)
     assert attempt["seed"] != SEED
+    page, kept = (tiny_wan.temp / file["subfolder"] / file["filename"] for file in outputs["repair"]["physics_files"])
+    assert page.name == "repaired_report.html" and "</html>" in page.read_text("utf-8")
+    assert json.loads(kept.read_text("utf-8")) == report
     said = outputs["summary"]["text"][0]
     assert "frames made anew: 40 to 60; 52 of 73 are as they came" in said
     assert not list(tiny_wan.output.glob("physics/repair_*")), "what a broken run would need is gone"

@@ -137,6 +137,10 @@ def test_a_run_gives_its_files_and_the_verdict(
     assert len(made) == 1 and made[0].read_bytes() == Path(kept["path"]).read_bytes()
     on_server = server.input / data["uploaded"][str(clips / "source.mp4")]
     assert on_server.read_bytes() == (clips / "source.mp4").read_bytes()
+    reports = {Path(file["path"]) for file in data["files"] if file["kind"] == "physics_files"}
+    assert reports == {tmp_path / "out" / name for name in ("report.html", "iou_report.json")}
+    report = json.loads((tmp_path / "out" / "iou_report.json").read_text("utf-8"))
+    assert report["verdict"] == verdict and verdict in (tmp_path / "out" / "report.html").read_text("utf-8")
     folder = next(Path(file["path"]) for file in data["files"] if file["title"] == "PP_SavePhysics")
     there, here = (read_physics(place) for place in (server.output / "physics" / "sub" / folder.name, folder))
     assert here.metadata == there.metadata and np.array_equal(here.track.packed, there.track.packed)

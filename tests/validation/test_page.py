@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from physics_preserver.nodes.media.clip import Clip, Frame
 from physics_preserver.nodes.media.track import Track, TrackBuilder
-from physics_preserver.nodes.validation.page import DOCUMENT, script, write_folder, write_page
+from physics_preserver.nodes.validation.page import DOCUMENT, script, write_folder, write_page, write_report
 from physics_preserver.nodes.validation.validate import Judgement, validate
 from physics_preserver.nodes.validation.viewer_data import (
     MAX_PICTURES,
@@ -186,6 +186,16 @@ def test_folder_holds_the_same_and_a_broken_clip_leaves_none(tmp_path: Path) -> 
     with pytest.raises(OSError, match="broken"):
         write_page(tmp_path / "page.html", judgement, Broken(3), generated)
     assert [file.name for file in tmp_path.iterdir()] == ["kept"]
+
+
+def test_what_a_node_keeps_is_the_same_page_and_the_report(tmp_path: Path) -> None:
+    judgement, source, generated = sample(NASTY, frames=6)
+    shown = write_report(tmp_path / "kept", judgement, source, generated, "repaired_")
+    assert [file["filename"] for file in shown["physics_files"]] == ["repaired_report.html", "repaired_iou_report.json"]
+    assert all((tmp_path / file["subfolder"] / file["filename"]).is_file() for of in shown.values() for file in of)
+    write_page(tmp_path / "page.html", judgement, source, generated)
+    assert (tmp_path / "kept" / "repaired_report.html").read_bytes() == (tmp_path / "page.html").read_bytes()
+    assert json.loads((tmp_path / "kept" / "repaired_iou_report.json").read_text("utf-8")) == judgement.report
 
 
 def test_outline_is_where_the_mask_ends() -> None:
