@@ -90,6 +90,21 @@ def size_inputs(width: int, height: int) -> list[Any]:
     ]
 
 
+def lead_in_input(optional: bool = False) -> Any:
+    """lead_in."""
+    return io.Int.Input(
+        "lead_in",
+        default=0,
+        min=0,
+        max=32,
+        step=4,
+        optional=optional,
+        advanced=True,
+        tooltip="Frames put before the clip's first, for a reference image that bleeds into the beginning. Reskin Long "
+        "Clip and Composite Kept Pixels drop them. Each 4 cost as much time as 4 frames of the clip.",
+    )
+
+
 def guide_inputs() -> list[Any]:
     """guide_video, references: optional pictures."""
     return [

@@ -8,7 +8,7 @@ from comfy_api.latest import InputImpl, io
 
 from .. import host
 from .choices import SIZES
-from .input_nodes import Control, clip_inputs, guide_inputs, mask_inputs, picture_inputs, size_inputs
+from .input_nodes import Control, clip_inputs, guide_inputs, lead_in_input, mask_inputs, picture_inputs, size_inputs
 
 
 class VACEControl(io.ComfyNode):
@@ -34,16 +34,7 @@ class VACEControl(io.ComfyNode):
                     tooltip="VACE takes 4n + 1 frames: leave out up to 3 at the end, or repeat the last one.",
                 ),
                 *mask_inputs(),
-                io.Int.Input(
-                    "lead_in",
-                    default=0,
-                    min=0,
-                    max=32,
-                    step=4,
-                    advanced=True,
-                    tooltip="Frames put before the clip's first, for a reference image that bleeds into the beginning. "
-                    "Composite Kept Pixels drops them. Each 4 cost as much time as 4 frames of the clip.",
-                ),
+                lead_in_input(),
                 *guide_inputs(),
             ],
             outputs=[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import InputImpl, io, ui
 
 from .. import host
+from ..extraction.pose_choice import check_pose_choice, pose_choices
 from ..extraction.subjects import check_detector_choice, detector_choices
 from .input_nodes import (
     Control,
@@ -25,14 +26,14 @@ from .native_nodes import Sampling, folder_of_run, footage_of
 
 if TYPE_CHECKING:
     from ..media.clip import Clip
-    from ..validation.validate import Judgement
     from .repair import Judge, Repaired
     from .reskin import Footage
 
-NO_DETECTOR = "none"
+NOT_USED = "none"
 
 Report = io.Custom("PHYSICS_REPORT")
 SAM2 = io.Custom("PP_SAM2_MODEL")
+Pose = io.Custom("POSE_KEYPOINT")
 
 
 class RepairPhysics(io.ComfyNode):
@@ -68,8 +69,8 @@ class RepairPhysics(io.ComfyNode):
                 *window_inputs(),
                 io.Combo.Input(
                     "detector",
-                    options=[NO_DETECTOR, *detector_choices()],
-                    default=NO_DETECTOR,
+                    options=[NOT_USED, *detector_choices()],
+                    default=NOT_USED,
                     advanced=True,
                     tooltip="A YOLO or YOLOX file that helps to find the objects again, as in Validate Physics.",
                 ),
@@ -80,6 +81,21 @@ class RepairPhysics(io.ComfyNode):
                 ),
                 SAM2.Input("sam2", optional=True, tooltip="From Load SAM 2, when Validate Physics used it."),
                 *guide_inputs(),
+                Pose.Input(
+                    "source_pose",
+                    optional=True,
+                    tooltip="The person's keypoints in the original clip, when Validate Physics judged poses. With "
+                    "pose_model.",
+                ),
+                io.Combo.Input(
+                    "pose_model",
+                    options=[NOT_USED, *pose_choices()],
+                    default=NOT_USED,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Estimates the person's pose in the repaired clip, as Estimate Pose does. With "
+                    "source_pose.",
+                ),
             ],
             outputs=[
                 io.Video.Output(
@@ -114,6 +130,8 @@ class RepairPhysics(io.ComfyNode):
         sam2: Any = None,
         guide_video: Any = None,
         references: Any = None,
+        source_pose: Any = None,
+        pose_model: str = NOT_USED,
         **sampling: Any,
     ) -> io.NodeOutput:
         from ..media.exchange import from_socket
@@ -149,7 +167,7 @@ class RepairPhysics(io.ComfyNode):
             made,
             report,
             lambda factor: model.generate(sheet, model.strength * factor),
-            _judge(report, footage, detector, sam2),
+            _judge(report, footage, detector, sam2, source_pose, pose_model, control),
             folder.place,
             model.seed,
             max_attempts,
@@ -164,27 +182,33 @@ class RepairPhysics(io.ComfyNode):
         return finished
 
     @classmethod
-    def validate_inputs(cls, detector: str | None = None) -> bool | str:
-        return check_detector_choice(detector, NO_DETECTOR)
+    def validate_inputs(cls, detector: str | None = None, pose_model: str | None = None) -> bool | str:
+        found = check_detector_choice(detector, NOT_USED)
+        return found if found is not True or pose_model == NOT_USED else check_pose_choice(pose_model)
 
 
-def _judge(report: Any, footage: Footage, detector: str, sam2: Any) -> Judge:
-    """What judges a clip as Validate Physics has judged it for this report, but for poses."""
+def _judge(
+    report: Any, footage: Footage, detector: str, sam2: Any, source_pose: Any, pose_model: str, control: Any
+) -> Judge:
+    """What judges a clip as Validate Physics has judged it for this report."""
+    from ..extraction.pose import estimate_poses
+    from ..extraction.pose_choice import find_pose_model
+    from ..extraction.pose_model import PoseModel
     from ..extraction.subjects import find_detector, open_detector
     from ..extraction.tracking import track_masks
-    from ..validation.profile import Profile
-    from ..validation.validate import validate
+    from ..media.pose import from_pose_keypoints, person_of
+    from .judge import judge_as
 
-    profile = Profile(report["profile"]["name"], report["profile"]["limits"])
-    finder = None if detector == NO_DETECTOR else open_detector(find_detector(detector))
+    finder = None if detector == NOT_USED else open_detector(find_detector(detector))
     follow = partial(track_masks, detector=finder, model=sam2)
-
-    def judge(clip: Clip) -> Judgement:
-        return validate(
-            footage.track, footage.clip, clip, follow, report["label"], profile, footage.plan.crop, footage.frames
-        )
-
-    return judge
+    poses = estimate = None
+    if source_pose is not None:
+        poses = from_pose_keypoints(source_pose, footage.track, person_of(footage.track))
+    if pose_model != NOT_USED:
+        estimator, person = PoseModel(find_pose_model(pose_model)), person_of(footage.track)
+        estimate = lambda clip, where: estimate_poses(clip, where, estimator, person)  # noqa: E731
+    said = [] if control is None else control.get("warnings", [])  # none before version 2
+    return judge_as(report, footage, follow, poses, estimate, said)
 
 
 def _report_files(done: Repaired, footage: Footage) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def make_window(
         made = generate(*shown, seed)
         if made.shape != shown[0].shape or made.dtype != np.uint8:
             raise ConditioningError(f"the model gave back {list(made.shape)} for {list(shown[0].shape)}")
+        made = made[window.lead_in :]
     joined, seam = join(before, list(made[: window.kept])) if window.kept else ([], None)
     own = made[window.kept : window.stop - window.start - window.kept_after]
     return [*joined, *own, *after], seam
@@ -110,7 +111,7 @@ def window_control(
     places = [None if t is None else t - first for t in sources]
     if not any(t is not None for t in places):
         places[0] = 0
-    plan = replace(footage.plan, frames=(*places, *[None] * window.padding))
+    plan = replace(footage.plan, frames=(*[None] * window.lead_in, *places, *[None] * window.padding))
     shape = (plan.length, plan.height, plan.width)
     # Control and masks, and four more of the control's size in WanVaceToVideo while it encodes.
     needed = int(np.prod(shape)) * 4 * (3 + 1 + 4 * 3)
@@ -121,10 +122,10 @@ def window_control(
     for t, (control, mask) in enumerate(progress(frames, plan.length, "conditioning")):
         images[t] = float_control(control, mask, choices)
         masks[t] = mask
-    for t, frame in enumerate(before):
+    for t, frame in enumerate(before, start=window.lead_in):
         images[t] = frame.astype(np.float32) / 255
         masks[t] = 0
-    end = window.stop - window.start
+    end = window.lead_in + window.stop - window.start
     for t, frame in enumerate(after, start=end - len(after)):
         images[t] = frame.astype(np.float32) / 255
         masks[t] = 0

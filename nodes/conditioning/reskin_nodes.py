@@ -15,6 +15,7 @@ from .input_nodes import (
     Control,
     clip_inputs,
     guide_inputs,
+    lead_in_input,
     mask_inputs,
     model_inputs,
     picture_inputs,
@@ -70,6 +71,7 @@ class ReskinLongClip(io.ComfyNode):
                     tooltip="Name of the run's folder inside ComfyUI's output; a key of all settings is added.",
                 ),
                 *guide_inputs(),
+                lead_in_input(optional=True),
             ],
             outputs=[
                 io.Video.Output("video", tooltip="As many frames as the clip, at its times, with its file's sound."),
@@ -100,6 +102,7 @@ class ReskinLongClip(io.ComfyNode):
         latent_aligned: bool,
         guide_video: Any = None,
         references: Any = None,
+        lead_in: int = 0,
         **sampling: Any,
     ) -> io.NodeOutput:
         from ..media.exchange import from_socket
@@ -118,7 +121,7 @@ class ReskinLongClip(io.ComfyNode):
         plan = plan_control(tracked.clip_size, 1, width or None, height or None)
         choices = Choices(repaint, guide, shape, grow, latent_aligned)
         footage = footage_of(source, tracked, plan, choices, guide_video, range(len(tracked)))
-        windows = plan_windows(len(tracked), window, overlap)
+        windows = plan_windows(len(tracked), window, overlap, lead_in)
         control = describe(source, tracked, replace(plan, frames=tuple(footage.frames)), choices)
         folder, notes = folder_of_run(cls.hidden, filename_prefix, ("filename_prefix",))
         run = RunFolder(folder, windows, footage.size, source.rate, container_for(source.audio_file()))
@@ -205,6 +208,7 @@ def _planned(run: RunFolder, seed: int) -> str:
     first = run.windows[0]
     said = f"{run.windows[-1].stop} frames of {width}x{height} in {count} window{'s' if count > 1 else ''}"
     padded = f", padded by {first.padding}" if first.padding else ""
+    padded += f", the first {first.lead_in} of them lead-in, which is dropped" if first.lead_in else ""
     seeds = f"seed {seed}" if count == 1 else f"seeds {seed} and on, one more for each window"
     return f"{said} of {first.length} frames{padded}, {seeds}"
 

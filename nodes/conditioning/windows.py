@@ -29,6 +29,7 @@ class Window:
         kept: so many of the first of them are shown as they already are, with mask 0.
         kept_after: so many of the last ones likewise.
         padding: copies of the last frame after them, which are dropped again.
+        lead_in: copies of the first frame before them, likewise: whole latents, into which a reference may bleed.
     """
 
     start: int
@@ -36,11 +37,12 @@ class Window:
     kept: int = 0
     kept_after: int = 0
     padding: int = 0
+    lead_in: int = 0
 
     @property
     def length(self) -> int:
         """Frames that the model is given, 4 n + 1."""
-        return self.stop - self.start + self.padding
+        return self.lead_in + self.stop - self.start + self.padding
 
     @property
     def new(self) -> tuple[int, int]:
@@ -48,20 +50,24 @@ class Window:
         return self.start + self.kept, self.stop - self.kept_after
 
 
-def plan_windows(frames: int, window: int = TRAINED_LENGTH, overlap: int = DEFAULT_OVERLAP) -> tuple[Window, ...]:
+def plan_windows(
+    frames: int, window: int = TRAINED_LENGTH, overlap: int = DEFAULT_OVERLAP, lead_in: int = 0
+) -> tuple[Window, ...]:
     """Windows over a whole clip, in order.
 
-    All have the same length. The last one is moved back to end with the clip, and keeps as many of the frames that it
-    shares with the one before as can be kept; up to three shared ones it makes again, and its own are the ones to
-    take. A clip that is shorter than a window is padded to 4 n + 1.
+    All have the same length, the first one's lead-in included. The last one is moved back to end with the clip, and
+    keeps as many of the frames that it shares with the one before as can be kept; up to three shared ones it makes
+    again, and its own are the ones to take. A clip that is shorter than a window is padded to 4 n + 1.
 
     Args:
         frames: of the clip.
         window: frames in a window, lowered to 4 n + 1.
         overlap: frames that a window is shown of the one before, lowered to 4 k + 2.
+        lead_in: frames before the first window's, raised to a multiple of 4. Later ones have the kept frames there.
 
     Raises:
-        ConditioningError: no frames, an overlap below 2, or one that leaves a window less than one group to make.
+        ConditioningError: no frames, an overlap below 2, a negative lead-in, or ones that leave a window less than one
+            group to make.
     """
     if frames < 1:
         raise ConditioningError("there are no frames to plan windows for")
@@ -74,9 +80,14 @@ def plan_windows(frames: int, window: int = TRAINED_LENGTH, overlap: int = DEFAU
         raise ConditioningError(
             f"an overlap of {overlap} leaves a window of {window} frames nothing to make: choose {remedy}"
         )
-    if frames <= length:
-        return (Window(0, frames, padding=-(frames - 1) % GROUP),)
-    windows = [Window(0, length)]
+    if lead_in < 0:
+        raise ConditioningError(f"a lead-in has 0 frames or more, not {lead_in}")
+    before = -(-lead_in // GROUP) * GROUP
+    if length - before < max(GROUP, kept):
+        raise ConditioningError(f"a lead-in of {lead_in} leaves a window of {window} frames too little: choose less")
+    if frames <= length - before:
+        return (Window(0, frames, padding=-(frames - 1) % GROUP, lead_in=before),)
+    windows = [Window(0, length - before, lead_in=before)]
     while windows[-1].stop < frames:
         stop = min(windows[-1].stop - kept + length, frames)
         windows.append(Window(stop - length, stop, keepable(windows[-1].stop - (stop - length))))

@@ -158,3 +158,23 @@ def test_padding_repeats_the_last_frame_and_is_dropped() -> None:
     assert len(made) == 7
     images, masks = painter.shown[0]
     assert len(images) == 9 and np.array_equal(images[8], images[6]) and np.array_equal(masks[8], masks[6])
+
+
+def test_a_lead_in_shows_the_first_frame_and_is_dropped(tmp_path: Path) -> None:
+    """What the model makes of the lead-in, as a reference that bleeds into it, is nowhere in the clip."""
+    painter = Painter()
+
+    def bleeds(images: np.ndarray, masks: np.ndarray, seed: int) -> np.ndarray:
+        made = painter(images, masks, seed)
+        if seed == 40:
+            made[:4] = 255
+        return made
+
+    run = RunFolder(tmp_path / "run", plan_windows(40, 21, 6, lead_in=4), SIZE, RATE)
+    run.begin()
+    made = run_all(run, footage(40), bleeds)
+    assert len(made) == 40 and max(int(frame.max()) for frame in made) < 255
+    images, masks = painter.shown[0]
+    assert len(images) == 21 and all(np.array_equal(image, images[4]) for image in images[:4])
+    assert all(np.array_equal(mask, masks[4]) for mask in masks[:4]) and masks[4].any()
+    assert [round(float(image[0, 0, 0]) * 255) for image in images[4:]] == list(range(20, 37))

@@ -99,3 +99,16 @@ def test_impossible_plans_are_said_with_the_value() -> None:
         plan_windows(100, 81, 80)
     with pytest.raises(ConditioningError, match="overlap of 2.*choose longer windows"):
         plan_windows(100, 5, 2)
+
+
+def test_a_lead_in_takes_room_of_the_first_window_alone() -> None:
+    windows = plan_windows(200, 81, 10, lead_in=6)
+    assert windows[0] == Window(0, 73, lead_in=8) and {one.length for one in windows} == {81}
+    assert [one.lead_in for one in windows[1:]] == [0] * (len(windows) - 1) and windows[-1].stop == 200
+    assert all(a.stop - b.start >= b.kept > 0 for a, b in zip(windows, windows[1:], strict=False))
+    (only,) = plan_windows(20, 81, 10, lead_in=4)
+    assert only == Window(0, 20, padding=1, lead_in=4) and only.length == 25
+    with pytest.raises(ConditioningError, match="a lead-in of 16 leaves a window of 21 frames too little"):
+        plan_windows(60, 21, 6, lead_in=16)
+    with pytest.raises(ConditioningError, match="0 frames or more, not -1"):
+        plan_windows(60, lead_in=-1)
