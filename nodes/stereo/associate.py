@@ -9,7 +9,7 @@ import numpy as np
 
 from ..extraction.detection import Box, Detection
 from .disparity import find_disparity
-from .projections import from_pixels, to_pixels
+from .projections import Projection, from_pixels, to_pixels
 from .rig import Rig
 
 # Least agreement of two boxes, 0..1, and the share of a box's width by which a detector misses its sides.
@@ -53,7 +53,10 @@ def associate(
         their place is outside the other eye's picture.
     """
     size = left.shape[0], left.shape[1]
-    boxes = [[_to_working(rig, item.box, size) for item in found] for found in (in_left, in_right)]
+    boxes = [
+        [_to_working(rig, lens, item.box, size) for item in found]
+        for lens, found in zip(rig.lenses, (in_left, in_right), strict=True)
+    ]
     scores = np.array([
         [_likeness(rig, a, b) if one.label == other.label else 0.0 for b, other in zip(boxes[1], in_right, strict=True)]
         for a, one in zip(boxes[0], in_left, strict=True)
@@ -68,14 +71,15 @@ def associate(
         free_right.discard(j)
     alone: list[Detection] = []
     if free_left or free_right:
-        to_working = rig.to_working(size).image
-        disparity = find_disparity(rig, to_working(left), to_working(right))
-        for items, places, free, seen, field, valid, sign in (
-            (in_left, boxes[0], free_left, LEFT, disparity.left, disparity.left_valid, -1),
-            (in_right, boxes[1], free_right, RIGHT, disparity.right, disparity.right_valid, 1),
+        one, other = rig.to_working(size, right=False).image(left), rig.to_working(size, right=True).image(right)
+        disparity = find_disparity(rig, one, other)
+        lens, other_lens = rig.lenses
+        for items, places, free, seen, field, valid, lenses in (
+            (in_left, boxes[0], free_left, LEFT, -disparity.left, disparity.left_valid, (lens, other_lens)),
+            (in_right, boxes[1], free_right, RIGHT, disparity.right, disparity.right_valid, (other_lens, lens)),
         ):
             for n in sorted(free):
-                box = _carried(rig, items[n].box, places[n], sign * field, valid, size)
+                box = _carried(rig, lenses, items[n].box, places[n], field, valid, size)
                 if box is None:
                     alone.append(items[n])
                 else:
@@ -84,9 +88,9 @@ def associate(
     return sorted(pairs, key=lambda pair: -max(pair.left.score, pair.right.score)), alone
 
 
-def _to_working(rig: Rig, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """float [4]: the box around a box of the eye, in px of the picture worked in, kept inside it."""
-    return _around(from_pixels(rig.projection, _points(np.array(box)), size), rig.cassini, rig.working_size)
+def _to_working(rig: Rig, lens: Projection, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """float [4]: the box around a box of an eye, in px of the picture worked in, kept inside it."""
+    return _around(from_pixels(lens, _points(np.array(box)), size), rig.cassini, rig.working_size)
 
 
 def _points(box: np.ndarray) -> np.ndarray:
@@ -94,7 +98,7 @@ def _points(box: np.ndarray) -> np.ndarray:
     return np.stack(np.meshgrid(x, y), axis=-1)
 
 
-def _around(directions: np.ndarray, projection, size: tuple[int, int]) -> np.ndarray:
+def _around(directions: np.ndarray, projection: Projection, size: tuple[int, int]) -> np.ndarray:
     at, seen = to_pixels(projection, directions, size)
     at = at[seen] + 0.5
     if not len(at):
@@ -118,9 +122,18 @@ def _likeness(rig: Rig, a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _carried(
-    rig: Rig, box: Box, place: np.ndarray, way: np.ndarray, valid: np.ndarray, size: tuple[int, int]
+    rig: Rig,
+    lenses: tuple[Projection, Projection],
+    box: Box,
+    place: np.ndarray,
+    way: np.ndarray,
+    valid: np.ndarray,
+    size: tuple[int, int],
 ) -> Box | None:
-    """A box of one eye in the other, moved by what was matched in the middle of its `place`, the same in Cassini."""
+    """A box of one eye in the other, moved by what was matched in the middle of its `place`, the same in Cassini.
+
+    `lenses` are its own and the other's.
+    """
     inset = MIDDLE * (place[2:] - place[:2])
     x0, y0 = np.floor(place[:2] + inset).astype(int)
     x1, y1 = np.ceil(place[2:] - inset).astype(int)
@@ -128,7 +141,7 @@ def _carried(
     sure = way[part][valid[part]]
     if not len(sure):
         return None
-    points, _ = to_pixels(rig.cassini, from_pixels(rig.projection, _points(np.array(box)), size), rig.working_size)
+    points, _ = to_pixels(rig.cassini, from_pixels(lenses[0], _points(np.array(box)), size), rig.working_size)
     moved = from_pixels(rig.cassini, points + np.median(sure, axis=0), rig.working_size)
-    left, top, right, bottom = _around(moved, rig.projection, size).tolist()
+    left, top, right, bottom = _around(moved, lenses[1], size).tolist()
     return (left, top, right, bottom) if right > left and bottom > top else None

@@ -10,6 +10,7 @@ import numpy as np
 from ..host import progress
 from ..media.clip import ClipError
 from ..media.track import Track
+from .alignment import align
 from .choices import THRESHOLD
 from .consistency import AgreementReport, measure_agreement
 from .layouts import StereoClip
@@ -24,11 +25,11 @@ def check_clip(
     threshold: float = THRESHOLD,
     mattes: StereoClip | None = None,
 ) -> dict[str, Any]:
-    """Measure how the masks of both eyes agree over a clip.
+    """Measure how the masks of both eyes agree over a clip, with the lenses taken as they stand (see `alignment`).
 
     Args:
         clip: the footage.
-        rig: its lenses.
+        rig: its lenses, as far as they are known.
         left, right: a track of each eye. Objects belong together by label; one that an eye doesn't have is empty there.
         threshold: S-IoU below which a frame is listed.
         mattes: the clip's alpha as grey pictures in the same layout, for S-MAD.
@@ -48,6 +49,7 @@ def check_clip(
             )
         if len(track) != len(left):
             raise ClipError(f"the left eye's track has {len(left)} frames, the right eye's {len(track)}")
+    rig, lenses = align(rig, clip)
     found = AgreementReport(labels, threshold)
     done = 0
     for (one, other), alphas in progress(_with_alphas(clip, mattes), clip.expected_count(), "comparing eyes"):
@@ -66,6 +68,7 @@ def check_clip(
         "working_size": list(rig.working_size),
         "baseline_m": rig.baseline,
         "nearest_m": rig.nearest,
+        "lenses": lenses.data(),
     }
     return {**found.report(), **about}
 
@@ -83,6 +86,10 @@ def summary(report: dict[str, Any]) -> str:
     ]
     if counts:
         parts.append(f"another number of objects in {counts} frames")
+    if any(report["lenses"]["right_lens_turned"].values()):
+        parts.append(
+            f"the right lens stands askew by {report['lenses']['rows_off_px']:.1f} rows, which was allowed for"
+        )
     return ", ".join(parts)
 
 

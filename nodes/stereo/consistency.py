@@ -86,12 +86,15 @@ def measure_agreement(
     if len(left_masks) != len(right_masks):
         raise ValueError(f"the left eye has {len(left_masks)} objects, the right eye {len(right_masks)}")
     ours, theirs = (
-        [rig.to_working((mask.shape[0], mask.shape[1])).cover(mask) for mask in masks]
-        for masks in (left_masks, right_masks)
+        [rig.to_working((mask.shape[0], mask.shape[1]), right=bool(eye)).cover(mask) for mask in masks]
+        for eye, masks in enumerate((left_masks, right_masks))
     )
     if disparity is None:
-        to_working = rig.to_working((left.shape[0], left.shape[1])).image
-        disparity = find_disparity(rig, to_working(left), to_working(right), _wanted(rig, ours, theirs))
+        one, other = (
+            rig.to_working((image.shape[0], image.shape[1]), right=bool(eye)).image(image)
+            for eye, image in enumerate((left, right))
+        )
+        disparity = find_disparity(rig, one, other, _wanted(rig, ours, theirs))
     layers = [object_disparity(cover, disparity.left, disparity.left_valid) for cover in ours]
     values: dict[str, list[float]] = {name: [] for name in PER_OBJECT}
     for a, b, layer in zip(ours, theirs, layers, strict=True):
@@ -188,7 +191,10 @@ def _last(rows: np.ndarray) -> np.ndarray:
 def _s_mad(
     rig: Rig, alphas: tuple[np.ndarray, np.ndarray], covers: list[np.ndarray], layers: list[Layer | None]
 ) -> float:
-    left, right = (rig.to_working((alpha.shape[0], alpha.shape[1])).cover(alpha) for alpha in alphas)
+    left, right = (
+        rig.to_working((alpha.shape[0], alpha.shape[1]), right=bool(eye)).cover(alpha)
+        for eye, alpha in enumerate(alphas)
+    )
     moved = np.zeros_like(right)
     base = grid(rig.working_size[0], rig.working_size[1])
     owner = np.stack([*(cv2.GaussianBlur(cover, (0, 0), 8) for cover in covers), np.full_like(left, 1e-6)]).argmax(0)

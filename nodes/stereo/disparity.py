@@ -69,12 +69,12 @@ def find_disparity(
             raise ValueError(f"pictures to match are {(*rig.working_size, 3)}, not {image.shape}")
     least, most = rig.bounds
     part = _part(where, rig.working_size, least, most)
-    a, b = (np.ascontiguousarray(image[part]) for image in (left, right))
+    a, b = (np.ascontiguousarray(image[part]) for image in (left, alike(left, right)))
     if method == BLOCKS:
         found = _blocks(a, b, least, most), _blocks(b[:, ::-1], a[:, ::-1], least, most)[:, ::-1]
         shifts = [np.dstack([columns, np.zeros_like(columns)]) for columns in found]
     else:
-        shifts = [-_flow(a, b), _flow(b, a)]
+        shifts = [-dense_flow(a, b), dense_flow(b, a)]
     fields, sure = [], []
     for field, other, sign in ((shifts[0], shifts[1], -1), (shifts[1], shifts[0], 1)):
         full = np.zeros((*rig.working_size, 2), np.float32)
@@ -108,8 +108,16 @@ def _blocks(image: np.ndarray, other: np.ndarray, least: float, most: float) -> 
     return np.where(found >= 16 * start, found / np.float32(16), np.float32(np.nan)).astype(np.float32)
 
 
-def _flow(image: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """float32 [h, w, 2]: from a pixel of `image` to its match."""
+def alike(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The right picture, uint8 [h, w, 3], as bright in each colour as the left one: lenses expose and balance
+    differently, and matching compares levels."""
+    means = [np.array(cv2.mean(image)[:3]) for image in (left, right)]
+    gains = np.where(means[1] > 0, means[0] / np.maximum(means[1], 1e-6), 1)
+    return cv2.LUT(right, np.clip(np.rint(np.arange(256)[:, None] * gains), 0, 255).astype(np.uint8)[:, None])
+
+
+def dense_flow(image: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """float32 [h, w, 2] px: from a pixel of `image` to its match, by dense inverse search in two dimensions."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = (cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) for part in (image, other))
     return search.calc(*grey, None)  # pyright: ignore

@@ -102,9 +102,9 @@ class MasterSlave:
         return transfer(self._rig, left, right, masks, self._own(t, right, done.masks), disparity=done.disparity)
 
     def _check(self, masks: np.ndarray, done: Transfer) -> tuple[np.ndarray, np.ndarray]:
-        to_working = self._rig.to_working((masks.shape[1], masks.shape[2])).cover
+        of_left, of_right = (self._rig.to_working((masks.shape[1], masks.shape[2]), right) for right in (False, True))
         pairs = [
-            s_iou(self._rig, done.disparity, to_working(a), to_working(b))
+            s_iou(self._rig, done.disparity, of_left.cover(a), of_right.cover(b))
             for a, b in zip(masks, done.masks, strict=True)
         ]
         return np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])

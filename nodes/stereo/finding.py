@@ -23,6 +23,7 @@ from ..matting.scaled import ScaledClip, shrink, working_size
 from ..matting.settings import Settings
 from ..media.clip import Clip
 from ..media.track import Track, TrackBuilder
+from .alignment import align
 from .associate import associate
 from .consistency import measure_agreement
 from .eyes import LEAST_COVERAGE, MasterSlave, Own, RightEye
@@ -111,6 +112,7 @@ def find_stereo(
     if finder.detector is not None and not isinstance(finder.detector, MotionDetector):
         finder.detector = ViewsDetector(finder.detector, projection)
     anchor = finder.anchor(left, stereo.eye_size)
+    rig, lenses = align(rig, stereo, anchor.frame)
     agreement = _Agreement([], [], [], [])
     in_right: list[Detection] = []
     if settings.mode == MASTER_SLAVE:
@@ -120,7 +122,7 @@ def find_stereo(
         *prompts, in_right = _prompts(left, right, rig, finder, anchor)
         master, slave = (finder.track(eye, shown) for eye, shown in zip((left, right), prompts, strict=True))
         slave = _checked(stereo, rig, finder, master, slave, agreement)
-    about = finder.about() | {"stereo": agreement.data(settings)}
+    about = finder.about() | {"stereo": agreement.data(settings) | {"lenses": lenses.data()}}
     detected = [finder.detected, {anchor.frame: in_right}]
     return Found([master, slave], anchor, about, agreement.flagged, detected)
 

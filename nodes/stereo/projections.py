@@ -167,18 +167,21 @@ class Cassini(Projection):
 
 @dataclass(frozen=True)
 class Turned(Projection):
-    """Another projection whose axis points elsewhere: turned to the right by `yaw` degrees, then up by `pitch`."""
+    """Another projection whose axis points elsewhere: turned to the right by `yaw` degrees, then up by `pitch`, and
+    clockwise about its own axis by `roll`."""
 
     projection: Projection
     yaw: float = 0.0
     pitch: float = 0.0
+    roll: float = 0.0
 
     @property
     def _rotation(self) -> np.ndarray:
-        yaw, pitch = math.radians(self.yaw), math.radians(self.pitch)
-        up = [[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]]
+        yaw, pitch, roll = math.radians(self.yaw), math.radians(self.pitch), math.radians(self.roll)
         right = [[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]]
-        return (np.array(right) @ np.array(up)).astype(np.float32)
+        up = [[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]]
+        clockwise = [[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]]
+        return (np.array(right) @ np.array(up) @ np.array(clockwise)).astype(np.float32)
 
     def directions(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return self.projection.directions(u, v) @ self._rotation.T

@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from .choices import BASELINE, NEAREST, WORKING
-from .projections import Cassini, Projection, Resampling, resampling
+from .projections import Cassini, Projection, Resampling, Turned, resampling
 
 
 @dataclass(frozen=True)
 class Rig:
-    """Two parallel lenses side by side.
+    """Two lenses side by side, parallel but for what `turned` says.
 
     Attributes:
         projection: of each eye.
@@ -23,6 +23,8 @@ class Rig:
         baseline: m between the lenses.
         nearest: m from the lenses to the nearest thing that may be in the picture; nearer things aren't matched.
         infinity: degrees of disparity of what is infinitely far: below 0 in pictures shifted so that they converge.
+        turned: (yaw, pitch, roll) degrees by which the right lens stands askew to the left one, see `Turned`; measured
+            by `alignment`. Both eyes' pictures are worked in as the left lens stands.
     """
 
     projection: Projection
@@ -31,6 +33,7 @@ class Rig:
     baseline: float = BASELINE
     nearest: float = NEAREST
     infinity: float = 0.0
+    turned: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if self.working < 64:
@@ -39,6 +42,12 @@ class Rig:
             raise ValueError(
                 f"baseline {self.baseline:g} m and nearest distance {self.nearest:g} m have to be more than 0"
             )
+
+    @cached_property
+    def lenses(self) -> tuple[Projection, Projection]:
+        """Of the left and of the right eye, both in the directions of the left one."""
+        right = Turned(self.projection, *self.turned) if any(self.turned) else self.projection
+        return self.projection, right
 
     @cached_property
     def cassini(self) -> Projection:
@@ -67,9 +76,9 @@ class Rig:
         most = 2 * math.atan(self.baseline / (2 * self.nearest))
         return shift * self.px_per_rad, (shift + most) * self.px_per_rad
 
-    def to_working(self, size: tuple[int, int]) -> Resampling:
-        """From pictures or masks of an eye, (H, W) px, to the picture worked in."""
-        return resampling(self.projection, size, self.cassini, self.working_size)
+    def to_working(self, size: tuple[int, int], right: bool) -> Resampling:
+        """From pictures or masks of one eye, (H, W) px, to the picture worked in."""
+        return resampling(self.lenses[right], size, self.cassini, self.working_size)
 
     @cached_property
     def weight(self) -> np.ndarray:

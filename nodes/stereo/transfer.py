@@ -25,6 +25,8 @@ GAP = 2
 SPILL = 4
 # Where an object meets what is in front of it, disparity is unsure for so many px: they are the nearer thing's.
 BETWEEN = 6
+# The place in a picture that stands for straight up or down: just inside the edge, whatever rounding does.
+NEAR_POLE = 0.9999
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +77,9 @@ def transfer(
         ValueError: see `find_disparity`.
     """
     size = masks.shape[1], masks.shape[2]
-    covers = [rig.to_working(size).cover(mask) for mask in masks]
+    covers = [rig.to_working(size, right=False).cover(mask) for mask in masks]
     where = np.logical_or.reduce([cover > 0.5 for cover in covers]) if covers else np.zeros(rig.working_size, bool)
-    ours, theirs = (rig.to_working(image.shape[:2]).image(image) for image in (left, right))
+    ours, theirs = (rig.to_working(eye.shape[:2], bool(n)).image(eye) for n, eye in enumerate((left, right)))
     if disparity is None:
         disparity = find_disparity(rig, ours, theirs, where, method)
     count = len(masks)
@@ -177,19 +179,19 @@ def _without_specks(mask: np.ndarray) -> np.ndarray:
 def _added(rig: Rig, image: np.ndarray, known: np.ndarray, free: np.ndarray, own: np.ndarray | None) -> np.ndarray:
     """bool [h, w], in the picture worked in: what of `free` belongs to the object."""
     if own is not None:
-        return free & ~known & (rig.to_working(own.shape).cover(own) > 0.5)
+        return free & ~known & (rig.to_working(own.shape, right=True).cover(own) > 0.5)
     return fill_hidden(image, known, free & ~known)
 
 
 def _place(rig: Rig, mask: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice] | None:
-    """Rows and columns of an eye of `size` that hold a mask of the picture worked in, bool [h, w]."""
+    """Rows and columns of the right eye, of `size`, that hold a mask of the picture worked in, bool [h, w]."""
     grown = _grown(mask, MARGIN)
     inner = cv2.erode(grown.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     rows, columns = np.nonzero(grown & (inner == 0))  # the outline is enough
     if not len(rows):
         return None
     directions = from_pixels(rig.cassini, np.stack([columns, rows], axis=-1), rig.working_size)
-    at, seen = to_pixels(rig.projection, directions, size)
+    at, seen = to_pixels(rig.lenses[1], directions, size)
     at = at[seen]
     if not len(at):
         return None
@@ -202,8 +204,9 @@ def _place(rig: Rig, mask: np.ndarray, size: tuple[int, int]) -> tuple[slice, sl
 
 
 def _encloses_pole(rig: Rig, mask: np.ndarray) -> bool:
-    """Whether straight up or straight down lies in a mask: there, one row of half-equirectangular is one direction."""
-    at, seen = to_pixels(rig.cassini, np.array([[0, -1, 1e-4], [0, 1, 1e-4]]), rig.working_size)
+    """Whether what is straight up or down for the right eye lies in a mask: all of half-equirectangular's edge row."""
+    up_and_down = rig.lenses[1].directions(np.zeros(2), np.array([-1, 1]) * NEAR_POLE)
+    at, seen = to_pixels(rig.cassini, up_and_down, rig.working_size)
     x, y = np.round(at).astype(int).T
     inside = np.clip(y, 0, mask.shape[0] - 1), np.clip(x, 0, mask.shape[1] - 1)
     return bool((seen & (mask[inside] > 0)).any())
@@ -226,9 +229,9 @@ def _carried(
     y = rows.start + (np.arange(few[0]) + 0.5) * h / few[0] - 0.5
     x = columns.start + (np.arange(few[1]) + 0.5) * w / few[1] - 0.5
     at = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
-    there, _ = to_pixels(rig.cassini, from_pixels(rig.projection, at, mask.shape), rig.working_size)
+    there, _ = to_pixels(rig.cassini, from_pixels(rig.lenses[1], at, mask.shape), rig.working_size)
     moved = there + sample(layer, there)
-    back, _ = to_pixels(rig.projection, from_pixels(rig.cassini, moved, rig.working_size), mask.shape)
+    back, _ = to_pixels(rig.lenses[0], from_pixels(rig.cassini, moved, rig.working_size), mask.shape)
     full = grid(h, w) + np.array([columns.start, rows.start], np.float32)
     way = full + cv2.resize(back - at, (w, h), interpolation=cv2.INTER_LINEAR)
     value = sample(mask.astype(np.uint8) * 255, way) > 127

@@ -60,7 +60,8 @@ def measure(scene: StereoScene, t: int, working: int) -> tuple[np.ndarray, float
     rows = transfer(by_rows, left, right, masks).masks
     found = []
     for mask, carried, row, truth in zip(masks, done.masks, rows, scene.masks(t, True), strict=True):
-        cover, *others = (rig.to_working(scene.size).cover(each) for each in (mask, carried, truth))
+        cover = rig.to_working(scene.size, right=False).cover(mask)
+        others = [rig.to_working(scene.size, right=True).cover(each) for each in (carried, truth)]
         estimated = [s_iou(rig, done.disparity, cover, other)[0] for other in others]
         found.append([
             mask_jaccard(carried, truth), scene.s_iou(t, mask, carried), estimated[0],

@@ -12,8 +12,8 @@ SIZE = (256, 256)
 
 
 def pictures(scene: StereoScene, rig: Rig) -> tuple[np.ndarray, np.ndarray]:
-    to_working = rig.to_working(scene.size).image
-    return to_working(scene.view(0, False).image), to_working(scene.view(0, True).image)
+    left, right = (rig.to_working(scene.size, eye).image(scene.view(0, eye).image) for eye in (False, True))
+    return left, right
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,8 @@ def test_flat_pictures_that_converge_have_disparities_on_both_sides_of_nothing()
     rig = Rig(eye, SIZE, infinity=-6 / 256 * 70)
     least, most = rig.bounds
     assert least == pytest.approx(-6)
-    to_working = rig.to_working(SIZE).image
-    found = find_disparity(rig, to_working(left), to_working(right), method=BLOCKS)
+    one, other = rig.to_working(SIZE, right=False).image(left), rig.to_working(SIZE, right=True).image(right)
+    found = find_disparity(rig, one, other, method=BLOCKS)
     columns = found.left[..., 0][found.left_valid]
     assert columns.min() < -4
     assert columns.max() > 2

@@ -20,7 +20,7 @@ from physics_preserver.nodes.stereo.projections import (
 
 EVERY = [
     HalfEquirectangular(), Fisheye(180), Fisheye(190), Flat(90, 60), Cassini(), Cassini(1.2, 2.0),
-    Turned(Flat(90, 90), 40, -30),
+    Turned(Flat(90, 90), 40, -30), Turned(Flat(90, 90), 40, -30, 20),
 ]  # fmt: skip
 BASELINE = 0.064
 
@@ -54,6 +54,7 @@ def test_a_direction_goes_back_to_its_pixel(projection):
         (Turned(Flat(90, 90), yaw=90), 0, 0, (1, 0, 0)),
         (Turned(Flat(90, 90), pitch=90), 0, 0, (0, -1, 0)),
         (Turned(Flat(90, 90), yaw=45, pitch=30), 0, 0, (math.sqrt(3 / 8), -0.5, math.sqrt(3 / 8))),
+        (Turned(Flat(90, 90), roll=90), 1, 0, (0, math.sqrt(0.5), math.sqrt(0.5))),
     ],
 )
 def test_directions_of_middle_edges_and_corners(projection, u, v, direction):

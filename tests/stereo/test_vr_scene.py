@@ -34,7 +34,7 @@ def test_what_both_eyes_see_has_one_colour_and_one_owner(projection):
     scene = StereoScene([Person(0.9, 20), Person(2.0, -15)], size=SIZE, projection=projection)
     for right in (False, True):
         one, other = scene.view(0, right), scene.view(0, not right)
-        there, seen = scene.partners(0, right, projection, SIZE)
+        there, seen = scene.partners(0, right, scene.lenses, SIZE)
         x, y = np.clip(np.rint(there), 0, 511).astype(int)[seen].T
         assert seen.mean() > 0.7
         assert (one.owner[seen] == other.owner[y, x]).mean() > 0.995

@@ -18,6 +18,7 @@ from physics_preserver.nodes.stereo.layouts import Layout
 from physics_preserver.nodes.stereo.projections import (
     HalfEquirectangular,
     Projection,
+    Turned,
     pixel_directions,
     to_pixels,
 )
@@ -105,6 +106,9 @@ class StereoScene(Clip):
         frames, rate: length; frames per second.
         baseline: m between the eyes.
         shift_rows: px by which the right eye is planted lower, a fault.
+        turned: (yaw, pitch, roll) degrees by which the right lens stands askew, see Turned.
+        gains: by which the right eye's red, green and blue are multiplied.
+        noise: standard deviation of both eyes' noise, grey levels.
         fine: render at twice the size and average: smooth edges. Masks are then half or more of a pixel.
     """
 
@@ -119,6 +123,9 @@ class StereoScene(Clip):
         rate: Fraction | int = 24,
         baseline: float = 0.064,
         shift_rows: int = 0,
+        turned: tuple[float, float, float] = (0, 0, 0),
+        gains: tuple[float, float, float] = (1, 1, 1),
+        noise: float = 0,
         fine: bool = True,
         seed: int = 0,
     ):
@@ -126,6 +133,8 @@ class StereoScene(Clip):
         self.projection, self.layout = projection or HalfEquirectangular(), layout or Layout()
         self.rate, self._frames, self.baseline = Fraction(rate), frames, baseline
         self._shift, self._fine, self._seed = shift_rows, fine, seed
+        self.lenses = self.projection, Turned(self.projection, *turned) if any(turned) else self.projection
+        self._gains, self._noise = np.array(gains, np.float32), noise
         self.name, self.time_base, self.warnings = "people in a room", 1 / self.rate, []
         down, across = {"side by side": (1, 2), "top-bottom": (2, 1)}[self.layout.arrangement]
         self.height, self.width = down * size[0], across * size[1]
@@ -142,11 +151,15 @@ class StereoScene(Clip):
 
     def view(self, index: int, right: bool) -> View:
         """What an eye of the footage shows on frame `index`."""
-        seen = self.look(index, right, self.projection, self.size)
+        seen = self.look(index, right, self.lenses[right], self.size)
+        image, owner, distance = seen.image, seen.owner, seen.distance
         if right and self._shift:
-            image, owner, distance = (np.roll(part, self._shift, 0) for part in (seen.image, seen.owner, seen.distance))
-            return View(image, owner, distance)
-        return seen
+            image, owner, distance = (np.roll(part, self._shift, 0) for part in (image, owner, distance))
+        if self._noise or right and (self._gains != 1).any():
+            rng = np.random.default_rng((self._seed, index, right))
+            levels = image * (self._gains if right else 1) + rng.normal(0, self._noise, image.shape)
+            image = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+        return View(image, owner, distance)
 
     def masks(self, index: int, right: bool) -> np.ndarray:
         """bool [N, H, W]: what is seen of every person."""
@@ -183,35 +196,35 @@ class StereoScene(Clip):
         return np.array([self.baseline / (2 if right else -2), 0, 0], np.float32)
 
     def partners(
-        self, index: int, right: bool, projection: Projection, size: tuple[int, int]
+        self, index: int, right: bool, lenses: tuple[Projection, Projection], size: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Where the other eye sees what one eye's pixels show, exactly, in any projection and size.
+        """Where the other eye sees what one eye's pixels show, exactly, for any lenses (left, right) and size.
 
         Returns:
             float32 [H, W, 2], x, y px in the other eye; and bool [H, W]: whether it sees it, too.
         """
-        view, other = (self.look(index, eye, projection, size) for eye in (right, not right))
-        at = self.eye(right) + view.distance[..., None] * pixel_directions(projection, size) - self.eye(not right)
-        there, seen = to_pixels(projection, at, size)
+        view, other = (self.look(index, eye, lenses[eye], size) for eye in (right, not right))
+        at = self.eye(right) + view.distance[..., None] * pixel_directions(lenses[right], size) - self.eye(not right)
+        there, seen = to_pixels(lenses[not right], at, size)
         far = np.linalg.norm(at, axis=-1)
         nearest = cv2.remap(other.distance, there, None, cv2.INTER_NEAREST)  # pyright: ignore
         return there, seen & (np.abs(nearest - far) < 0.03 * far)
 
     def disparity(self, index: int, projection: Projection, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Exact disparity of the left eye in any projection.
+        """Exact disparity of the left eye in any projection, the eyes standing level.
 
         Returns:
             float32 [H, W, 2], px: where a left pixel lies, less where the same point lies in the right eye; and bool
             [H, W]: whether the right eye sees it.
         """
-        there, seen = self.partners(index, False, projection, size)
+        there, seen = self.partners(index, False, (projection, projection), size)
         return np.dstack(np.meshgrid(np.arange(size[1]), np.arange(size[0]))) - there, seen
 
     def s_iou(self, index: int, left: np.ndarray, right: np.ndarray) -> float:
         """S-IoU of two masks, bool [H, W], of the eyes as stored, by the exact disparity: the reference's definition
         with nothing estimated. The left mask is moved to the right eye pixel by pixel and compared with the right one
         over what both eyes see, by shares of the sphere; for half-equirectangular eyes."""
-        there, seen = self.partners(index, True, self.projection, self.size)
+        there, seen = self.partners(index, True, self.lenses, self.size)
         moved = cv2.remap(left.astype(np.float32), there, None, cv2.INTER_LINEAR) > 0.5  # pyright: ignore
         rays = pixel_directions(self.projection, self.size)
         weight = np.hypot(rays[..., 0], rays[..., 2]) * seen
