@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from .choices import BLOCKS
 from .disparity import Disparity, find_disparity
 from .hidden import fill_hidden
 from .layer import Layer, object_disparity
-from .projections import from_pixels, to_pixels
+from .projections import from_pixels, pixel_directions, to_pixels
 from .rig import Rig
 
 # Something is in front of an object when its disparity is so much larger, px of the picture worked in.
@@ -37,7 +38,7 @@ class Transfer:
         masks: bool [N, H, W], of the left masks' size, without overlap.
         hidden: float32 [N]: share of each mask that the left eye doesn't see, filled from the right eye's pixels.
         matched: float32 [N]: share of each left mask whose disparity is sure; 0: the object could not be carried over,
-            its mask is empty.
+            its mask is empty but for what lies beyond the picture worked in.
         shift: float32 [N]: median disparity of each object in degrees; nan where it was not matched.
         disparity: what was matched, in the picture worked in.
     """
@@ -63,7 +64,8 @@ def transfer(
     Each object moves by its own disparity, spread smoothly over all of it, so that its outline stays as fine as it was
     in the left eye whatever the size worked in. Where something else in the right eye is nearer, the object is taken
     away. What would lie behind something nearer in the left eye, and is free in the right one, is decided by the right
-    eye's own pixels (`fill_hidden`), or by `own`.
+    eye's own pixels (`fill_hidden`), or by `own`. What a fisheye sees behind the ends of the baseline is kept in its
+    direction.
 
     Args:
         rig: the lenses.
@@ -110,6 +112,10 @@ def transfer(
         result.masks[(slice(None), *place)][:, won] = False
         result.masks[n][place] |= won
         result.hidden[n] = (filled & won).sum() / max(1, won.sum())
+    beyond = _beyond(rig, size)
+    if beyond is not None:
+        where, rows, columns = beyond
+        result.masks[:, where] = masks[:, rows, columns]
     return result
 
 
@@ -181,6 +187,24 @@ def _added(rig: Rig, image: np.ndarray, known: np.ndarray, free: np.ndarray, own
     if own is not None:
         return free & ~known & (rig.to_working(own.shape, right=True).cover(own) > 0.5)
     return fill_hidden(image, known, free & ~known)
+
+
+@lru_cache(maxsize=4)
+def _beyond(rig: Rig, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Pixels of the right eye that the picture worked in leaves out, bool [H, W], and rows and columns of the left
+    eye's in the same directions; None where it leaves out nothing.
+
+    They are what a fisheye of more than 180 degrees sees behind the ends of the baseline: there is next to no parallax.
+    """
+    directions = pixel_directions(rig.lenses[1], size)
+    _, worked_in = to_pixels(rig.cassini, directions, rig.working_size)
+    _, shown = to_pixels(rig.lenses[1], directions, size)
+    where = shown & ~worked_in
+    if not where.any():
+        return None
+    at, _ = to_pixels(rig.lenses[0], directions[where], size)
+    columns, rows = np.clip(np.rint(at), 0, np.array(size[::-1]) - 1).astype(int).T
+    return where, rows, columns
 
 
 def _place(rig: Rig, mask: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice] | None:

@@ -43,6 +43,24 @@ def test_other_lenses(projection):
     assert carry(StereoScene([Person(0.9, 10)], size=SIZE, projection=projection))[1][0] > 0.97
 
 
+@pytest.mark.parametrize("size", [(512, 256), (256, 512)])
+def test_squeezed_eyes(size):
+    assert carry(StereoScene([Person(0.9, 25), Person(1.2, -40)], size=size))[1] == pytest.approx([1, 1], abs=0.04)
+
+
+@pytest.mark.parametrize("turned", [(0.0, 0.0, 0.0), (0.4, 0.6, -0.5)])
+def test_what_a_wide_fisheye_sees_behind_its_sides_is_carried_over(turned):
+    """Beyond 90 degrees to a side there are no rows of Cassini, and next to no parallax."""
+    scene = StereoScene([Person(1.2, 94), Person(1.0, -93)], size=SIZE, projection=Fisheye(210), turned=turned)
+    behind = pixel_directions(scene.lenses[1], SIZE)[..., 2] < -0.02
+    truth = scene.masks(0, True)
+    done, overlap = carry(scene, turned=turned)
+    assert (truth & behind).sum(axis=(1, 2)).min() > 0.3 * truth.sum(axis=(1, 2)).max()
+    assert mask_jaccard(done.masks[0] & behind, truth[0] & behind) > 0.83
+    assert mask_jaccard(done.masks[1] & behind, truth[1] & behind) > 0.83
+    assert min(overlap) > 0.88
+
+
 def test_two_people_who_cover_each_other_stay_apart_and_keep_their_numbers():
     done, overlap = carry(StereoScene([Person(2.2, 8), Person(1.0, 0)], size=SIZE))
     assert overlap[1] > 0.96
