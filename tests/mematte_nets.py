@@ -52,3 +52,14 @@ def tiny_vitmatte() -> dict[str, torch.Tensor]:
     """The state dict of a ViTMatte of four layers."""
     net: Any = vitmatte.build(TINY_VITMATTE)
     return weights_of({key: value.shape for key, value in net.state_dict().items()})
+
+
+def vit_s(kind: str) -> torch.nn.Module:
+    """A MEMatte or a ViTMatte of the published small size with the weights that it is made with."""
+    if kind == "mematte":
+        return mematte.MEMatte(mematte.Architecture(384, 64, 12, (2, 5, 8, 11), 14, 14)).eval()
+    windowed = [n for n in range(12) if n % 3 != 2]
+    about = {"width": 384, "heads": 6, "layers": 12, "mlp_ratio": 4, "patch": 16, "pretrained": 224, "image": 512,
+             "window": 14, "windowed": windowed, "whole": [2, 5, 8, 11], "detail": [48, 96, 192],
+             "fused": [256, 128, 64, 32]}  # fmt: skip
+    return vitmatte.build(about).eval()

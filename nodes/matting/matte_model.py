@@ -157,7 +157,10 @@ def place(net: torch.nn.Module, kind: str, name: str, precision: str = "auto", f
 
 
 def _blocks(net: Any, kind: str) -> list[torch.nn.Module]:
-    return list(net.backbone.blocks if kind == "mematte" else net.backbone.encoder.layer)
+    """What takes the time, piece by piece: the transformer's blocks and the decoder's."""
+    if kind == "mematte":
+        return [*net.backbone.blocks, *(block["conv"] for block in net.decoder.fusion_blks)]
+    return [*net.backbone.encoder.layer, *net.decoder.fusion_blocks]
 
 
 def _in_float32(module: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
