@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..extraction.detection import PERSON, Box, Detection, DetectionError, Detector, box_iou, same_class
+from ..extraction.detection import PERSON, Box, Detection, DetectionError, Detector, box_iou, box_overlap, same_class
 from ..extraction.motion import LABEL, MotionDetector
 from ..extraction.prompts import Prompt, PromptError
 from ..host import progress
@@ -26,8 +26,10 @@ BRIGHT, CONTRAST = 24, 12
 SMALL = 128
 # Frames looked at to find what moves, from the first usable one on.
 OBSERVED = 24
-# A detection that lies in known masks to this share, or overlaps one's box so much, is nobody new.
+# A detection that lies in known masks to this share is nobody new.
 KNOWN = 0.3
+# Nor is the one that fits an object's box best, of which or in which so much lies: a box may have much around its object.
+SAME = 0.5
 # A newcomer's detection must be at least so sure: a false one would cost a pass over the clip.
 SURE = 0.6
 
@@ -150,14 +152,35 @@ def find_newcomer(
     for frame in progress(clip.read(start), len(track) - start, "looking for more"):
         if frame.index % every or is_empty(frame.image):
             continue
-        taken = np.asarray(track.masks(frame.index).any(axis=0))
         found = [item for item in detector(frame.image)
                  if same_class(item.label) == wanted and item.score >= max(confidence, SURE)]  # fmt: skip
-        new = [item for item in distinct(found) if _covered(taken, item.box) < KNOWN]
+        new = _strangers(distinct(found), track.masks(frame.index))
         if new:
             surest = max(new, key=lambda one: one.score)
             return frame.index, replace(surest, label=free_label(subject, track.labels))
     return None
+
+
+def _strangers(found: Sequence[Detection], masks: np.ndarray) -> list[Detection]:
+    """Detections that are in none of the masks, bool [N, H, W], less the one of each that fits its box best."""
+    taken = np.asarray(masks.any(axis=0))
+    pairs = [
+        (box_iou(item.box, box), n, owner)
+        for owner, box in enumerate(mask_box(mask) for mask in masks if mask.any())
+        for n, item in enumerate(found)
+        if box_overlap(item.box, box) >= SAME * min(item.area, (box[2] - box[0]) * (box[3] - box[1]))
+    ]
+    explained: dict[int, int] = {}
+    for _, n, owner in sorted(pairs, reverse=True):
+        if n not in explained and owner not in explained.values():
+            explained[n] = owner
+    return [item for n, item in enumerate(found) if n not in explained and _covered(taken, item.box) < KNOWN]
+
+
+def mask_box(mask: np.ndarray) -> Box:
+    """The box around a mask, bool [H, W], that isn't empty; px, ends exclusive."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def distinct(found: Sequence[Detection]) -> list[Detection]:

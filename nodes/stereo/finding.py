@@ -14,7 +14,7 @@ from ..extraction.motion import MotionDetector
 from ..extraction.prompts import Prompt, PromptError
 from ..extraction.shown import prompt_masks
 from ..host import progress
-from ..matting.anchor import Anchor, distinct, numbered
+from ..matting.anchor import Anchor, distinct, mask_box, numbered
 from ..matting.finding import Finder, Found
 from ..matting.methods import INDEPENDENT, JOINT, MASTER_SLAVE, REPROCESS
 from ..matting.passes import Passes
@@ -150,7 +150,7 @@ def _own(finder: Finder, labels: Sequence[str]) -> Own:
 
     def look(t: int, image: np.ndarray, masks: np.ndarray) -> np.ndarray:
         found = np.zeros_like(masks)
-        shown = [(n, Prompt(labels[n], t, _box(mask))) for n, mask in enumerate(masks) if mask.any()]
+        shown = [(n, Prompt(labels[n], t, mask_box(mask))) for n, mask in enumerate(masks) if mask.any()]
         if shown:
             found[[n for n, _ in shown]] = prompt_masks(image, [prompt for _, prompt in shown], finder.model)
         return found
@@ -255,8 +255,3 @@ def _again(carried: RightEye, own: RightEye) -> RightEye:
         take,
         own.hidden,
     )
-
-
-def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)

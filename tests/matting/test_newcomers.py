@@ -1,5 +1,6 @@
 """Someone who walks in later is looked for, taken in and said; and what was detected is drawn."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -79,6 +80,18 @@ def test_who_comes_later_gets_a_track_and_a_label(clip):
         elif t > COMES + 4:
             overlap = (seen[1] & truth[1]).sum() / (seen[1] | truth[1]).sum()
             assert overlap > 0.8, (t, overlap)
+
+
+def loosely(image: np.ndarray) -> list[Detection]:
+    """Boxes with much around whom they show: less than a third of one is the mask of who is in it."""
+    return [replace(item, box=(item.box[0] - 16, item.box[1] - 16, item.box[2] + 16, item.box[3] + 16))
+            for item in people(image)]  # fmt: skip
+
+
+def test_nobody_is_new_twice_though_boxes_are_loose(clip, monkeypatch):
+    monkeypatch.setattr(finding, "open_detector", lambda file: loosely)
+    track = finding.find_flat(open_clip(clip), settings(), finding.Profile()).tracks[0]
+    assert track.labels == ("person", "person 2") and track.warnings == []
 
 
 def test_more_people_than_are_looked_for_is_said(clip, monkeypatch):
