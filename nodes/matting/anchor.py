@@ -24,11 +24,13 @@ from ..media.track import Track
 BRIGHT, CONTRAST = 24, 12
 # Side, px, at which that is looked at.
 SMALL = 128
+# A mask is scaled to the frame when its width to height is the frame's but for this.
+SHAPE = 0.97, 1.03
 # Frames looked at to find what moves, from the first usable one on.
 OBSERVED = 24
 # A detection that lies in known masks to this share is nobody new.
 KNOWN = 0.3
-# Nor is the one that fits an object's box best, of which or in which so much lies: a box may have much around its object.
+# Nor is the one that fits an object's box best, if so much of one lies in the other: boxes may have much around people.
 SAME = 0.5
 # A newcomer's detection must be at least so sure: a false one would cost a pass over the clip.
 SURE = 0.6
@@ -87,16 +89,21 @@ def shown_by_hand(
     clip_size: tuple[int, int],
     size: tuple[int, int],
 ) -> Anchor:
-    """Boxes and mask files, in px of a clip of (H, W), as prompts for frames of (h, w) px.
+    """Boxes, px of a clip of (H, W), and files of masks of its shape and any size, as prompts for frames of (h, w) px.
 
     Raises:
-        PromptError: a label twice, or a mask that covers nothing.
+        PromptError: a label twice, or a mask that covers nothing or is of another shape.
         ClipError: a file that is no picture.
     """
     down, across = size[0] / clip_size[0], size[1] / clip_size[1]
     prompts = [Prompt(label, frame, (b[0] * across, b[1] * down, b[2] * across, b[3] * down)) for label, b in boxes]
     for label, file in masks:
         mask = read_mask(Path(file))
+        if not SHAPE[0] < mask.shape[1] / mask.shape[0] / (clip_size[1] / clip_size[0]) < SHAPE[1]:
+            raise PromptError(
+                f"{file}: the anchor mask is {mask.shape[1]}x{mask.shape[0]} and the frame that it is for "
+                f"{clip_size[1]}x{clip_size[0]}: another shape (in stereo it is for the left eye alone)"
+            )
         if mask.shape != size:
             scaled = cv2.resize(mask.astype(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_AREA)
             mask = scaled > 127

@@ -52,6 +52,7 @@ class Finder:
 
     Attributes:
         detected: by frame, what was detected in the eye in which the anchor was looked for, for `Found`.
+        warnings: sentences for the summary.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Finder:
         if settings.detector or not by_hand:
             self.detector = open_detector(find_detector(settings.detector) if settings.detector else None)
         self.detected: dict[int, list[Detection]] = {}
+        self.warnings: list[str] = []
         self.model = model
         if model is None and settings.sam2:
             self.model = load_sam2(find_sam2(settings.sam2), settings.precision)
@@ -107,7 +109,7 @@ class Finder:
             self.detected.setdefault(start, []).append(seen)
             with self.profile.stage(TRACK):
                 found = self._follow(clip, [Prompt(seen.label, start, seen.box)], found)
-        found.warnings.append(f"{MOST_NEWCOMERS} people who came later were taken in; for more nobody looked")
+        self.warnings.append(f"{MOST_NEWCOMERS} people who came later were taken in; for more nobody looked")
         return found
 
     def _follow(self, clip: Clip, prompts: Sequence[Prompt], previous: Track | None) -> Track:
@@ -142,6 +144,7 @@ def find_flat(
     finder = Finder(settings, profile, model, passes)
     anchor = finder.anchor(small, size)
     track = finder.track(small, anchor.prompts)
+    track.warnings.extend(finder.warnings)
     return Found([track], anchor, finder.about(), detected=[finder.detected])
 
 

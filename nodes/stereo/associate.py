@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..extraction.detection import Box, Detection
+from .boxes import box_around, points_in
 from .disparity import find_disparity
 from .projections import Projection, from_pixels, to_pixels
 from .rig import Rig
 
 # Least agreement of two boxes, 0..1, and the share of a box's width by which a detector misses its sides.
 LEAST, LOOSE = 0.4, 0.2
-# Points along a side of a box.
-POINTS = 24
 # The middle of a box, as shares of it from each side, where its object is rather than what is around it.
 MIDDLE = 0.25
 BOTH, LEFT, RIGHT = "both", "left", "right"
@@ -88,30 +87,19 @@ def associate(
     return sorted(pairs, key=lambda pair: -max(pair.left.score, pair.right.score)), alone
 
 
-def _to_working(rig: Rig, lens: Projection, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """float [4]: the box around a box of an eye, in px of the picture worked in, kept inside it."""
-    return _around(from_pixels(lens, _points(np.array(box)), size), rig.cassini, rig.working_size)
+def _to_working(rig: Rig, lens: Projection, box: Box, size: tuple[int, int]) -> Box | None:
+    """The box of the picture worked in around a box of an eye."""
+    return box_around(from_pixels(lens, points_in(box), size), rig.cassini, rig.working_size)
 
 
-def _points(box: np.ndarray) -> np.ndarray:
-    x, y = np.linspace(box[0], box[2], POINTS) - 0.5, np.linspace(box[1], box[3], POINTS) - 0.5
-    return np.stack(np.meshgrid(x, y), axis=-1)
-
-
-def _around(directions: np.ndarray, projection: Projection, size: tuple[int, int]) -> np.ndarray:
-    at, seen = to_pixels(projection, directions, size)
-    at = at[seen] + 0.5
-    if not len(at):
-        return np.zeros(4)
-    return np.concatenate([np.maximum(at.min(axis=0), 0), np.minimum(at.max(axis=0), size[::-1])])
-
-
-def _likeness(rig: Rig, a: np.ndarray, b: np.ndarray) -> float:
+def _likeness(rig: Rig, a: Box | None, b: Box | None) -> float:
     """0..1: how far two boxes of the picture worked in can be one object's; 0 where they lie impossibly apart."""
+    if a is None or b is None:
+        return 0.0
     rows = min(a[3], b[3]) - max(a[1], b[1])
     height = max(a[3], b[3]) - min(a[1], b[1])
     widths = a[2] - a[0], b[2] - b[0]
-    if rows <= 0 or min(widths) <= 0:
+    if rows <= 0:
         return 0.0
     least, most = rig.bounds
     slack = LOOSE * max(widths) + 2
@@ -125,7 +113,7 @@ def _carried(
     rig: Rig,
     lenses: tuple[Projection, Projection],
     box: Box,
-    place: np.ndarray,
+    place: Box | None,
     way: np.ndarray,
     valid: np.ndarray,
     size: tuple[int, int],
@@ -134,14 +122,16 @@ def _carried(
 
     `lenses` are its own and the other's.
     """
-    inset = MIDDLE * (place[2:] - place[:2])
-    x0, y0 = np.floor(place[:2] + inset).astype(int)
-    x1, y1 = np.ceil(place[2:] - inset).astype(int)
+    if place is None:
+        return None
+    corners = np.array([place[:2], place[2:]])
+    inset = MIDDLE * (corners[1] - corners[0])
+    x0, y0 = np.floor(corners[0] + inset).astype(int)
+    x1, y1 = np.ceil(corners[1] - inset).astype(int)
     part = np.s_[y0 : max(y0 + 1, y1), x0 : max(x0 + 1, x1)]
     sure = way[part][valid[part]]
     if not len(sure):
         return None
-    points, _ = to_pixels(rig.cassini, from_pixels(lenses[0], _points(np.array(box)), size), rig.working_size)
+    points, _ = to_pixels(rig.cassini, from_pixels(lenses[0], points_in(box), size), rig.working_size)
     moved = from_pixels(rig.cassini, points + np.median(sure, axis=0), rig.working_size)
-    left, top, right, bottom = _around(moved, lenses[1], size).tolist()
-    return (left, top, right, bottom) if right > left and bottom > top else None
+    return box_around(moved, lenses[1], size)

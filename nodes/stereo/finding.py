@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..extraction.detection import PERSON, Detection, Detector, describe_detector, same_class
+from ..extraction.detection import Detection, DetectionError, Detector, describe_detector, same_class
 from ..extraction.motion import MotionDetector
 from ..extraction.prompts import Prompt, PromptError
 from ..extraction.shown import prompt_masks
@@ -122,6 +122,7 @@ def find_stereo(
         *prompts, in_right = _prompts(left, right, rig, finder, anchor)
         master, slave = (finder.track(eye, shown) for eye, shown in zip((left, right), prompts, strict=True))
         slave = _checked(stereo, rig, finder, master, slave, agreement)
+    master.warnings.extend(finder.warnings)
     about = finder.about() | {"stereo": agreement.data(settings) | {"lenses": lenses.data()}}
     detected = [finder.detected, {anchor.frame: in_right}]
     return Found([master, slave], anchor, about, agreement.flagged, detected)
@@ -168,12 +169,22 @@ def _prompts(
         assert finder.detector is not None
         with finder.profile.stage(DETECT):
             found = _people(finder, images[1])
+        if not found:
+            raise DetectionError(
+                f"no {settings.subject} was found in the right eye on frame {at}: choose the mode {MASTER_SLAVE} or "
+                f"{JOINT}, another anchor frame, or a lower confidence ({settings.confidence:g})"
+            )
         named = numbered(found, settings.subject)
         return anchor.prompts, [Prompt(item.label, at, item.box) for item in named], named
     if anchor.method == "detector":
         with finder.profile.stage(DETECT):
             seen = [_people(finder, image) for image in images]
-            pairs, _ = associate(rig, *images, *seen)
+            pairs, alone = associate(rig, *images, *seen)
+        if alone:
+            finder.warnings.append(
+                f"frame {at}: {len(alone)} of {settings.subject} left out, as where they are in the other eye can't be "
+                "told"
+            )
         if pairs:
             pairs = sorted(pairs, key=lambda pair: pair.left.centre[0])
             in_left = numbered([pair.left for pair in pairs], settings.subject)
@@ -206,25 +217,20 @@ def _people(finder: Finder, image: np.ndarray) -> list[Detection]:
 def _checked(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, slave: Track, agreement: _Agreement) -> Track:
     """The right eye's own track, held against the left one's; done again from it where that is wanted and better."""
     settings = finder.settings
-    if settings.mode == JOINT or master.labels == slave.labels:
-        labels = master.labels
-    else:
-        labels = (PERSON,)  # eyes by themselves may see different people: all of them are held against all
+    same = master.labels == slave.labels
     eyes = MasterSlave(rig, settings.threshold)
     builder = TrackBuilder(slave.labels, slave.clip_size, slave.rate, slave.source, slave.tracker)
     for left, right in progress(stereo.pairs(), len(master), "comparing the eyes"):
         t = left.index
         ours, theirs = master.masks(t), slave.masks(t)
-        if labels != master.labels or labels != slave.labels:
-            compared = tuple(np.any(masks, axis=0, keepdims=True) for masks in (ours, theirs))
-        else:
-            compared = ours, theirs
+        # Eyes by themselves may see different people: all of them are then held against all.
+        compared = (ours, theirs) if same else tuple(np.any(masks, axis=0, keepdims=True) for masks in (ours, theirs))
         with finder.profile.stage(DISPARITY):
             one, other = shrink(left.image, rig.size), shrink(right.image, rig.size)
             found = measure_agreement(rig, one, other, compared[0], compared[1])
             bad = _fails(compared[0], compared[1], found.s_iou, found.coverage, settings.threshold)
             done = RightEye(theirs, found.s_iou, found.coverage, bad, np.zeros(len(bad), bool), np.zeros(len(bad)))
-            if bad.any() and settings.on_mismatch == REPROCESS and labels == master.labels == slave.labels:
+            if bad.any() and settings.on_mismatch == REPROCESS and same:
                 done = _again(eyes.frame(t, one, other, ours), done)
         agreement.add(t, done)
         builder.append(done.masks, slave.scores[t], right.time)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..extraction.detection import Box, Detection, Detector
+from .boxes import box_around, points_in
 from .projections import Flat, Projection, Turned, from_pixels, pixel_directions, resampling, to_pixels
 
 # (yaw, pitch) in degrees of the views' axes, and their field of view: together they cover half a sphere.
@@ -20,8 +21,8 @@ SIDE = 640
 SAME, PART = 0.5, 0.6
 # A box this near to a view's edge, px, is cut by it.
 EDGE = 4
-# Cells of the sphere that boxes are compared on, a side; points along a side of a box.
-CELLS, POINTS = 96, 24
+# Cells of the sphere that boxes are compared on, a side.
+CELLS = 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +77,7 @@ def detect_in_views(detector: Detector, image: np.ndarray, projection: Projectio
 
 def box_to_eye(box: Box, view: Projection, side: int, projection: Projection, size: tuple[int, int]) -> Box | None:
     """The box in an eye of (H, W) px that holds a box of a view of `side` px; None where the eye doesn't show it."""
-    x1, y1, x2, y2 = box
-    # Edges of the box and lines across it: what is straight in one picture is bent in the other.
-    x, y = np.linspace(x1, x2, POINTS) - 0.5, np.linspace(y1, y2, POINTS) - 0.5
-    directions = from_pixels(view, np.stack(np.meshgrid(x, y), axis=-1), (side, side))
-    at, seen = to_pixels(projection, directions, size)
-    at = at[seen] + 0.5
-    if not len(at):
-        return None
-    left, top = np.maximum(at.min(axis=0), 0)
-    right, bottom = np.minimum(at.max(axis=0), size[::-1])
-    return (float(left), float(top), float(right), float(bottom)) if right > left and bottom > top else None
+    return box_around(from_pixels(view, points_in(box), (side, side)), projection, size)
 
 
 @lru_cache(maxsize=4)

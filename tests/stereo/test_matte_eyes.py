@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from clips import audio_packets, with_audio
 from mattes import read_back
-from physics_preserver.nodes.extraction.detection import Detection
+from physics_preserver.nodes.extraction.detection import Detection, DetectionError
+from physics_preserver.nodes.extraction.prompts import PromptError
 from physics_preserver.nodes.matting import finding
 from physics_preserver.nodes.matting.matte import matte
 from physics_preserver.nodes.matting.methods import FLAG, MODES, REPROCESS
 from physics_preserver.nodes.matting.settings import Job, Settings
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.writer import LosslessWriter
+from physics_preserver.nodes.stereo.associate import BOTH, Pair
 from physics_preserver.nodes.stereo.finding import find_stereo
 from physics_preserver.nodes.stereo.layouts import SIDE_BY_SIDE, Layout, StereoClip
 from physics_preserver.nodes.stereo.packed_alpha import SHARE, AlphaPacker
@@ -126,6 +128,40 @@ def test_a_person_that_the_right_eyes_detector_misses(monkeypatch, clip, mode, p
         assert all(mask_jaccard(a, b) > 0.3 for a, b in zip(right.masks(0), SCENE.masks(0, True), strict=True))
     else:
         assert found.flagged  # one eye has somebody whom the other doesn't have
+
+
+def test_a_right_eye_without_anybody_is_said_to_need_another_mode(monkeypatch, clip):
+    nobody = People()
+    monkeypatch.setattr(finding, "find_detector", lambda name: Path(name))
+    monkeypatch.setattr(finding, "open_detector", lambda file: nobody)
+    monkeypatch.setattr(
+        "physics_preserver.nodes.stereo.finding.detect_in_views",
+        lambda find, image, _: find(image) if np.array_equal(image, SCENE.view(0, False).image) else [],
+    )
+    stereo = StereoClip(open_clip(clip), Layout(SIDE_BY_SIDE))
+    with pytest.raises(DetectionError, match="in the right eye on frame 0: choose the mode master_slave or joint"):
+        find_stereo(stereo, settings((), mode="independent", detector="people.onnx"), finding.Profile())
+
+
+def test_who_cannot_be_placed_in_the_other_eye_is_left_out_and_said(monkeypatch, clip):
+    monkeypatch.setattr(finding, "find_detector", lambda name: Path(name))
+    monkeypatch.setattr(finding, "open_detector", lambda file: People())
+    monkeypatch.setattr("physics_preserver.nodes.stereo.finding.detect_in_views", lambda find, image, _: find(image))
+    monkeypatch.setattr(
+        "physics_preserver.nodes.stereo.finding.associate",
+        lambda rig, left, right, a, b: ([Pair(a[0], b[0], BOTH)], [a[1]]),
+    )
+    stereo = StereoClip(open_clip(clip), Layout(SIDE_BY_SIDE))
+    found = find_stereo(stereo, settings((), mode="joint", detector="people.onnx"), finding.Profile())
+    assert [track.labels for track in found.tracks] == [("person",), ("person",)]
+    assert any("1 of person left out" in warning for warning in found.tracks[0].warnings)
+    assert [[item.label for item in eye[0]] for eye in found.detected] == [["person"], ["person"]]
+
+
+def test_an_anchor_mask_of_both_eyes_is_refused(clip, tmp_path):
+    cv2.imwrite(str(tmp_path / "both.png"), np.full((SIDE, 2 * SIDE), 255, np.uint8))
+    with pytest.raises(PromptError, match="is 512x256 and the frame that it is for 256x256: another shape"):
+        matte(clip, tmp_path / "out", Job(settings((("person", str(tmp_path / "both.png")),))))
 
 
 def test_a_right_eye_that_is_lost_is_flagged_or_done_again(tmp_path, masks):
