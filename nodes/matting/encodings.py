@@ -10,8 +10,12 @@ from typing import Any
 import av
 import numpy as np
 
+from ..media.clip import Look
 from ..media.writer import BT709, DEFAULT_CRF, EXACT_COLOURS, LIMITED_RANGE, REPEATABLE
 from .colours import composite
+
+# BT.2020's primaries, and its matrix for luma that is not constant, have the same number in H.273.
+BT2020 = 9
 
 # What a frame of an encoding holds: colours and alpha, alpha as grey, or the colours over a key colour.
 STRAIGHT, GREY, KEYED = "colours and alpha", "alpha as grey", "colours over a key colour"
@@ -95,8 +99,10 @@ def alpha_levels(alpha: np.ndarray, bits: int) -> np.ndarray:
     return np.rint(np.clip(alpha, 0, 1) * np.float32(2**bits - 1)).astype(kind)
 
 
-def add_video(container: Any, encoding: Encoding, size: tuple[int, int], rate: Fraction, time_base: Fraction) -> Any:
-    """Add the video stream of an encoding, (H, W) px, to an open container. Colours are BT.709, tagged so."""
+def add_video(
+    container: Any, encoding: Encoding, size: tuple[int, int], rate: Fraction, time_base: Fraction, look: Look
+) -> Any:
+    """Add the video stream of an encoding, (H, W) px, to an open container, and say in it how its pixels look."""
     stream = container.add_stream(encoding.codec, rate=rate, options=dict(encoding.options))
     stream.height, stream.width = size
     stream.pix_fmt = pixels_for(encoding, size)
@@ -104,10 +110,16 @@ def add_video(container: Any, encoding: Encoding, size: tuple[int, int], rate: F
     context.time_base = time_base
     if encoding.tag:
         context.codec_tag = encoding.tag
+    context.sample_aspect_ratio = look.pixel_aspect
+    context.color_primaries, context.color_trc = look.primaries, look.transfer
     if stream.pix_fmt.startswith("yuv"):
-        context.color_primaries = context.color_trc = context.colorspace = BT709
-        context.color_range = LIMITED_RANGE
+        context.colorspace, context.color_range = matrix_for(look), LIMITED_RANGE
     return stream
+
+
+def matrix_for(look: Look) -> int:
+    """The matrix from RGB to YCbCr, a number of H.273: BT.2020's for its primaries, BT.709's for all others."""
+    return BT2020 if look.primaries == BT2020 else BT709
 
 
 def pixels_for(encoding: Encoding, size: tuple[int, int]) -> str:
@@ -117,7 +129,11 @@ def pixels_for(encoding: Encoding, size: tuple[int, int]) -> str:
 
 
 def make_frame(
-    encoding: Encoding, colours: np.ndarray | None, alpha: np.ndarray, background: tuple[int, int, int]
+    encoding: Encoding,
+    colours: np.ndarray | None,
+    alpha: np.ndarray,
+    background: tuple[int, int, int],
+    look: Look,
 ) -> Any:
     """One frame for the encoder.
 
@@ -125,13 +141,14 @@ def make_frame(
         colours: uint8 [H, W, 3] RGB of what is in front; None where the encoding has no colours.
         alpha: float32 [H, W], 0..1.
         background: RGB 0..255, for encodings that have a key colour.
+        look: of the colours.
     """
     pixels = pixels_for(encoding, (alpha.shape[0], alpha.shape[1]))
     if encoding.holds == GREY:
         return _grey(alpha, pixels)
     assert colours is not None
     if encoding.holds == KEYED:
-        return _converted(composite(colours, alpha, background), pixels)
+        return _converted(composite(colours, alpha, background), pixels, look)
     if pixels == "argb":
         return av.VideoFrame.from_ndarray(np.dstack([alpha_levels(alpha, 8), colours]), format="argb")
     frame = av.VideoFrame(alpha.shape[1], alpha.shape[0], pixels)
@@ -140,11 +157,11 @@ def make_frame(
         for plane, channel in zip(frame.planes, (levels[..., 1], levels[..., 2], levels[..., 0]), strict=False):
             _fill(plane, channel)
     else:
-        opaque = _converted(colours, pixels.replace("yuva", "yuv"))
+        opaque = _converted(colours, pixels.replace("yuva", "yuv"), look)
         for plane, source in zip(frame.planes, opaque.planes, strict=False):
             plane.update(bytes(source))
-        frame.colorspace = frame.color_primaries = frame.color_trc = BT709
-        frame.color_range = LIMITED_RANGE
+        frame.color_primaries, frame.color_trc = look.primaries, look.transfer
+        frame.colorspace, frame.color_range = matrix_for(look), LIMITED_RANGE
     _fill(frame.planes[3], alpha_levels(alpha, 10 if pixels.endswith("10le") else 8))
     return frame
 
@@ -159,10 +176,13 @@ def _grey(alpha: np.ndarray, pixels: str) -> Any:
     return frame
 
 
-def _converted(image: np.ndarray, pixels: str) -> Any:
+def _converted(image: np.ndarray, pixels: str, look: Look) -> Any:
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
     return frame.reformat(
-        format=pixels, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE, interpolation=EXACT_COLOURS
+        format=pixels,
+        dst_colorspace=matrix_for(look),
+        dst_color_range=LIMITED_RANGE,
+        interpolation=EXACT_COLOURS,
     )
 
 

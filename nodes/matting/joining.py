@@ -12,33 +12,38 @@ import av
 import numpy as np
 
 from ..host import check_cancelled
-from ..media.clip import ClipError
+from ..media.clip import ClipError, Look
 from ..media.writer import VideoWriter, container_for, replacing
 from .encodings import Encoding, add_video, make_frame
 
 # Matroska counts time in these, seconds.
 MATROSKA_TICK = Fraction(1, 1000)
 
+PLAIN = Look()
+
 
 class SegmentWriter:
     """Frames of one segment into one file, which appears when the `with` block ends; times are added when joining."""
 
-    def __init__(self, file: Path, encoding: Encoding, size: tuple[int, int], rate: Fraction):
+    def __init__(self, file: Path, encoding: Encoding, size: tuple[int, int], rate: Fraction, look: Look = PLAIN):
         self._place = replacing(file, overwrite=True)
         self._encoding, self._size, self._rate = encoding, size, rate
+        self._look = look if encoding.has_colours else Look(look.pixel_aspect)
         self._count = 0
 
     def __enter__(self) -> SegmentWriter:
         with ExitStack() as stack:
             partial = stack.enter_context(self._place)
             self._container = stack.enter_context(av.open(str(partial), "w"))
-            self._stream = add_video(self._container, self._encoding, self._size, self._rate, 1 / self._rate)
+            self._stream = add_video(
+                self._container, self._encoding, self._size, self._rate, 1 / self._rate, self._look
+            )
             self._open = stack.pop_all()
         return self
 
     def write(self, colours: np.ndarray | None, alpha: np.ndarray, background: tuple[int, int, int]) -> None:
         """Append a frame; see `make_frame`."""
-        frame = make_frame(self._encoding, colours, alpha, background)
+        frame = make_frame(self._encoding, colours, alpha, background, self._look)
         frame.time_base, frame.pts = 1 / self._rate, self._count
         self._container.mux(self._stream.encode(frame))
         self._count += 1
@@ -77,6 +82,8 @@ class _Joined(VideoWriter):
             source = segment.streams.video[0]
             stream: Any = self._container.add_stream_from_template(source)
             stream.time_base = self._time_base
+            if source.sample_aspect_ratio:
+                stream.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
             stream.codec_context.codec_tag = source.codec_context.codec_tag
             if source.metadata.get("alpha_mode"):
                 stream.codec_context.pix_fmt = "yuva420p"  # else the muxer would not say that there is alpha

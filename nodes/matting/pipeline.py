@@ -16,6 +16,7 @@ import numpy as np
 from ..host import progress
 from ..media.clip import ClipError, Frame
 from ..media.folder import package_version, write_json
+from ..media.writer import MATROSKA
 from .anchor import Anchor, detections_data, detections_from
 from .config import config_used
 from .encodings import STILLS, Encoding
@@ -252,6 +253,11 @@ def _finish(
     for encoding, sheet, path, audio in videos:
         if encoding.suffix != path.suffix:
             warnings.append(f"{path.name}: {encoding.suffix} can't hold the clip's sound, so it is {path.suffix}")
+        if sheet.clip.look.pixel_aspect != 1 and path.suffix in MATROSKA:
+            aspect = sheet.clip.look.pixel_aspect
+            warnings.append(
+                f"{path.name} does not say that pixels are {aspect} times as wide as high; .mov and .mp4 do"
+            )
         segments = [segment_file(folder.segment(n), encoding, sheet) for n in range(len(plan))]
         warnings += join(
             path, segments, times, sheet.size, sheet.clip.rate, sheet.clip.time_base, audio, sheet.clip.span(),

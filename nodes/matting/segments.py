@@ -91,11 +91,13 @@ class SegmentMaker:
 
     def _videos(self, stack: ExitStack, folder: Path) -> dict[str, list[SegmentWriter]]:
         """For each video format a writer for each sheet."""
+
+        def writer(kind: Encoding, sheet: Sheet) -> SegmentWriter:
+            file, clip = segment_file(folder, kind, sheet), sheet.clip
+            return stack.enter_context(SegmentWriter(file, kind, sheet.size, clip.rate, clip.look))
+
         return {
-            kind.name: [
-                stack.enter_context(SegmentWriter(segment_file(folder, kind, sheet), kind, sheet.size, sheet.clip.rate))
-                for sheet in sheets
-            ]
+            kind.name: [writer(kind, sheet) for sheet in sheets]
             for kind, sheets in video_files(self._footage, self._settings)
         }
 

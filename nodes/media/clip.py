@@ -33,6 +33,20 @@ class Frame:
     image: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How pixels are meant to be shown, for files that are written of them.
+
+    Attributes:
+        pixel_aspect: width of a pixel in heights of it, upright.
+        primaries, transfer: of the colours, numbers of ITU-T H.273; 1, BT.709, where the source doesn't say.
+    """
+
+    pixel_aspect: Fraction = Fraction(1)
+    primaries: int = 1
+    transfer: int = 1
+
+
 class Clip:
     """Footage as a restartable stream of frames; a subclass provides `read`.
 
@@ -43,6 +57,7 @@ class Clip:
         rate: nominal frames per second. Times are exact; the rate is only their average.
         time_base: seconds; every frame time is a whole multiple of it.
         warnings: what the reader had to tell about the footage so far.
+        look: how its pixels are meant to be shown.
     """
 
     name: str
@@ -52,6 +67,7 @@ class Clip:
     rate: Fraction
     time_base: Fraction
     warnings: list[str]
+    look: Look = Look()
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         """Frames from `start` to the end, in presentation order.
@@ -77,7 +93,11 @@ class Clip:
         return self.count()
 
     def span(self) -> tuple[Fraction, Fraction | None]:
-        """(start, end) in seconds of the source file's clock that the clip covers; end None = to the file's end."""
+        """(start, end) in seconds of the source file's clock that the clip covers; end None = to the file's end.
+
+        A file written of the clip begins at `start`. That is 0 for a whole file, also for one whose first frame is
+        later; only a transport stream's clock begins anywhere, so that it is when its first packet is shown.
+        """
         return Fraction(0), None
 
     def audio_file(self) -> str | None:
@@ -113,7 +133,7 @@ class TrimmedClip(Clip):
         self.name, self.path = clip.name, clip.path
         self.width, self.height = clip.width, clip.height
         self.rate, self.time_base = clip.rate, clip.time_base
-        self.warnings = clip.warnings
+        self.warnings, self.look = clip.warnings, clip.look
         self._count: int | None = None
 
     @property

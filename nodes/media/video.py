@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from ..host import check_cancelled
-from .clip import Clip, ClipError, Frame
+from .clip import Clip, ClipError, Frame, Look
 
 # A container's duration is rounded and may include a long last frame, so only a larger gap means lost frames.
 DURATION_SLACK_S = 0.5
@@ -25,6 +25,10 @@ DURATION_SLACK_S = 0.5
 EXACT_COLOURS = 0x2 | 0x40000 | 0x2000
 # ComfyUI may still have PyAV 16, which converts all footage by BT.601; HD is BT.709.
 BT709 = 1
+# Numbers of H.273 for what a file doesn't say.
+UNSAID = (0, 2)
+# Transfers of H.273 whose levels are no longer those of a screen, and how they are called.
+HDR = {16: "PQ", 18: "HLG"}
 # Their files have packets for reference pictures that are never shown.
 PACKETS_WITHOUT_FRAME = ("vp8", "libvpx")
 LIBVPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -72,10 +76,17 @@ class VideoClip(Clip):
                 self.warnings.append(f"PyAV {av.__version__} gets BT.709 colours slightly wrong: pip install -U av")
             duration = _claimed_duration(stream)
             self._claimed = stream.frames or (round(duration * self.rate) if duration else None)
-        first = next(self.read(), None)
+            self._clock = _beginning(container) if container.format.name == "mpegts" else Fraction(0)
+            aspect, context = Fraction(stream.sample_aspect_ratio or 1), stream.codec_context
+            primaries, transfer = (BT709 if value in UNSAID else value
+                                   for value in (context.color_primaries, context.color_trc))  # fmt: skip
+        first = next(self._decode(), None)
         if first is None:
             raise ClipError(f"{self.name}: not one frame of it is in the range asked for")
-        self.height, self.width = first.image.shape[:2]
+        self.width, self.height = _upright_size(first)
+        self.look = Look(1 / aspect if _sideways(first) else aspect, primaries, transfer)
+        if transfer in HDR:
+            self.warnings.append(f"{self.name} is HDR ({HDR[transfer]}): its levels are used as they are, at 8 bits")
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         for index, frame in enumerate(self._decoded_from(start), start=start):
@@ -100,7 +111,7 @@ class VideoClip(Clip):
 
     def span(self) -> tuple[Fraction, Fraction | None]:
         start, duration = (Fraction(seconds) for seconds in self._window)
-        return start, start + duration if duration else None
+        return start or self._clock, start + duration if duration else None
 
     def expected_count(self) -> int | None:
         if self._pts is not None:
@@ -243,6 +254,13 @@ def _require_file(path: Path) -> None:
         raise ClipError(f"{path.name} is empty (0 bytes)")
 
 
+def _beginning(container: Any) -> Fraction:
+    """Seconds at which the first picture or sound of a file is: the clock of a transport stream begins anywhere."""
+    starts = [stream.start_time * stream.time_base for stream in (*container.streams.video, *container.streams.audio)
+              if stream.start_time is not None]  # fmt: skip
+    return Fraction(min(starts, default=0))
+
+
 def _claimed_duration(stream: Any) -> float | None:
     """Seconds that the container promises for this stream; Matroska keeps them in a tag (h:m:s)."""
     if stream.duration is not None:
@@ -261,8 +279,11 @@ def _upright(frame: Any) -> np.ndarray:
 
 
 def _upright_size(frame: Any) -> tuple[int, int]:
-    sideways = round(frame.rotation / 90) % 2
-    return (frame.height, frame.width) if sideways else (frame.width, frame.height)
+    return (frame.height, frame.width) if _sideways(frame) else (frame.width, frame.height)
+
+
+def _sideways(frame: Any) -> bool:
+    return round(frame.rotation / 90) % 2 == 1
 
 
 def _reason(error: Exception) -> str:

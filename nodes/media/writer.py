@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from io import BytesIO
+from math import lcm
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,6 +31,9 @@ LOSSLESS = {"compression_level": "1", "pred": "paeth"}
 
 # Containers by suffix, as FFmpeg calls them.
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
+# Ticks a second that a movie's clock may have; with more, minutes would need longer numbers.
+MOST_TICKS = 1 << 24
 
 # Audio that players of MP4 know, by FFmpeg's names; FFmpeg itself would put more there.
 IN_MP4 = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "mp3float", "opus", "libopus"}
@@ -111,7 +115,7 @@ class VideoWriter:
         self._source: Any = None
         self._container: Any = None
         try:
-            options = KEEP_NEGATIVE if partial.suffix in MATROSKA else {}
+            options = KEEP_NEGATIVE if partial.suffix in MATROSKA else {"movie_timescale": str(self._clock())}
             self._container = av.open(str(partial), "w", options=options)
             self._video = self._add_video()
             self._audio = self._open_audio() if self._audio_from is not None else iter(())
@@ -149,6 +153,15 @@ class VideoWriter:
         else:
             self._close_files(quietly=True)
         return self._place.__exit__(kind, error, trace)
+
+    def _clock(self) -> int:
+        """Ticks a second for the beginning of each track in MP4 and MOV, which FFmpeg would round to milliseconds."""
+        rates = []
+        if self._audio_from is not None:
+            with av.open(str(self._audio_from)) as source:
+                rates = [stream.sample_rate for stream in source.streams.audio if stream.sample_rate]
+        ticks = lcm(self._time_base.denominator, *rates)
+        return ticks if ticks <= MOST_TICKS else self._time_base.denominator
 
     def _flush(self) -> None:
         self._container.mux(self._video.encode(None))

@@ -106,7 +106,7 @@ class EyeClip(Clip):
         self.height, self.width = layout.eye_size(clip.height, clip.width)
         self.name, self.path = f"{clip.name}, {'right' if right else 'left'} eye", clip.path
         self.rate, self.time_base = clip.rate, clip.time_base
-        self.warnings = clip.warnings
+        self.warnings, self.look = clip.warnings, clip.look
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         for frame in self._clip.read(start):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def vr180(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(request, tmp_path_factory) -> tuple[list[str], dict[str, object]]:
+def unbroken(request, tmp_path_factory) -> tuple[list[str], dict[str, Any]]:
     """The command without its folder, and what it makes."""
     folder = tmp_path_factory.mktemp("unbroken")
     source = flat if request.param == "flat" else vr180
@@ -86,9 +87,9 @@ def run(command: list[str], out: Path, place: Sequence[Any] | None = None) -> in
     return done.returncode
 
 
-def contents(out: Path) -> dict[str, object]:
+def contents(out: Path) -> dict[str, Any]:
     """Every result: pictures by their bytes, videos by their packets, times and frames."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for file in sorted(out.rglob("*")):
         name = file.relative_to(out).as_posix()
         if file.is_dir() or file.suffix == ".json":  # which tell folders and times
@@ -119,3 +120,33 @@ def counted(monkeypatch: pytest.MonkeyPatch, place: Any, name: str) -> list[None
     whole = getattr(place, name)
     monkeypatch.setattr(place, name, lambda *args, **options: (calls.append(None), whole(*args, **options))[1])
     return calls
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 128 KiB: mounted when this is root and may, else skipped."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk can't be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("unbroken", ["flat"], indirect=True, scope="module")
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(small_disk, capsys, unbroken):
+    command, wanted = unbroken
+    total = sum(len(one) if isinstance(one, bytes) else sum(len(p[2]) for p in one) for one in wanted.values() if one)
+    for share in (0.3, 0.7, 1.2):  # the last is enough for all segments, and not for what is joined of them
+        subprocess.run(["mount", "-o", f"remount,size={round(share * total)}", str(small_disk)], check=True)
+        assert main([*command, "--out", str(small_disk / "out")]) == 3
+        assert "No space left on device" in capsys.readouterr().err
+        assert not [file for file in small_disk.rglob("*") if "partial" in file.name], "half a file was left"
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert main([*command, "--out", str(small_disk / "out")]) == 0
+    found = contents(small_disk / "out")
+    assert sorted(found) == sorted(wanted)
+    assert [name for name in wanted if found[name] != wanted[name]] == []
