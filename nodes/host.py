@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 # Pictures of a run's progress are shown this often, seconds.
 PICTURE_EVERY = 0.5
+# The editor drops them 0.4 s after it hears that their node begins; this long leaves it time for that.
+PICTURES_GO = 1.0
 
 # Threads that answer a widget while a workflow may be running in another one.
 _aside = threading.local()
@@ -87,6 +89,21 @@ def _comfyui_progress(
         if picture is not None and now - shown_at >= PICTURE_EVERY and (image := picture()) is not None:
             preview, shown_at = ("JPEG", Image.fromarray(image), None), now
         bar.update_absolute(done, max(total or 0, done), preview)
+    if shown_at > 0:
+        _take_pictures_away(bar)
+
+
+def _take_pictures_away(bar: Any) -> None:
+    """Have the editor drop the pictures of a node that still runs: it would show the last one, as if it were a video,
+    in place of what the node gives it at the end. It drops them where a node begins, so it is told that this one does.
+    """
+    from comfy_execution.progress import get_progress_state
+    from server import PromptServer
+
+    server, prompt = PromptServer.instance, get_progress_state().prompt_id
+    server.send_sync("progress_state", {"prompt_id": prompt, "nodes": {}}, server.client_id)
+    bar.update_absolute(bar.total)  # which says that it runs
+    time.sleep(PICTURES_GO)
 
 
 def model_folders(kind: str) -> list[Path]:

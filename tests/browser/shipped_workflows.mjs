@@ -7,29 +7,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { openEditor } from "./editor.mjs";
+import { layout } from "./layout.mjs";
 
 const [url, mode, shots, ...files] = process.argv.slice(2);
-
-/** [left, top, right, bottom] of each node, title and all, as it is drawn, and of each group, in the graph's px. */
-function layout() {
-  const { graph, canvas } = window.app;
-  const { scale, offset } = canvas.ds;
-  const { left, top } = canvas.canvas.getBoundingClientRect();
-  const drawnByVue = (id) => {
-    const box = document.querySelector(`[data-node-id="${id}"]`)?.getBoundingClientRect();
-    if (!box?.width) return undefined;
-    const [x, y] = [(box.left - left) / scale - offset[0], (box.top - top) / scale - offset[1]];
-    return [x, y, x + box.width / scale, y + box.height / scale];
-  };
-  const onCanvas = ({ pos, size }) => [pos[0], pos[1] - 30, pos[0] + size[0], pos[1] + size[1]];
-  return {
-    nodes: graph.nodes.map((node) => ({ title: node.title, box: drawnByVue(node.id) ?? onCanvas(node) })),
-    groups: graph.groups.map(({ title, pos, size }) => ({
-      title,
-      box: [pos[0], pos[1], pos[0] + size[0], pos[1] + size[1]],
-    })),
-  };
-}
 
 const editor = await openEditor(url, { vue: mode === "vue", viewport: { width: 2600, height: 1000 } });
 const seen = {};

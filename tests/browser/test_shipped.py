@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from build_workflows import FOLDER, PACKS
+from checks import overlap, within
 from comfyui import PACK, Server, find_pack, start_comfyui
 from graphs import write_clip
 from physics_preserver.nodes.media.scene import Scene
@@ -91,12 +92,3 @@ def test_it_submits_the_graph_of_the_api(seen: dict[str, Any], name: str) -> Non
         assert drawn is None or json.loads(drawn)["objects"]
         assert (edited[id]["class_type"], edited[id]["_meta"]) == (node["class_type"], node["_meta"])
         assert node["inputs"].items() <= edited[id]["inputs"].items()
-
-
-def overlap(a: list[float], b: list[float]) -> bool:
-    """Boxes [left, top, right, bottom], by more than a px."""
-    return a[0] < b[2] - 1 and b[0] < a[2] - 1 and a[1] < b[3] - 1 and b[1] < a[3] - 1
-
-
-def within(a: list[float], b: list[float]) -> bool:
-    return b[0] <= a[0] + 1 and b[1] <= a[1] + 1 and a[2] <= b[2] + 1 and a[3] <= b[3] + 1

@@ -125,3 +125,13 @@ def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
 
 def _within(a: Sequence[float], b: Sequence[float]) -> bool:
     return b[0] <= a[0] and b[1] <= a[1] and a[2] <= b[2] and a[3] <= b[3]
+
+
+def overlap(a: list[float], b: list[float]) -> bool:
+    """Boxes [left, top, right, bottom]: whether they share something, by more than a px."""
+    return a[0] < b[2] - 1 and b[0] < a[2] - 1 and a[1] < b[3] - 1 and b[1] < a[3] - 1
+
+
+def within(a: list[float], b: list[float]) -> bool:
+    """Whether a lies in b, to a px."""
+    return b[0] <= a[0] + 1 and b[1] <= a[1] + 1 and a[2] <= b[2] + 1 and a[3] <= b[3] + 1

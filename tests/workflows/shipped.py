@@ -322,8 +322,8 @@ def matte_video(sheet: Sheet) -> None:
     clip = load_clip(
         sheet, "## Choose your clip\n\nPick it in **Load the clip**, or drop a file there. It may be of any length."
     )
-    sheet.group("2  The matte", 460)
-    made = sheet.node("PP_MatteVideo", clip=clip, tall=900)
+    sheet.group("2  The matte", 640)
+    made = sheet.node("PP_MatteVideo", clip=clip, tall=860)
     sheet.note(
         "Who is kept?",
         "## The subject\n\nAs it is, what moves most. For everyone of a class choose a **detector**, or connect boxes. "
@@ -346,7 +346,7 @@ def matte_vr180(sheet: Sheet) -> None:
         "one above the other. It may be of any length.",
     )
     sheet.group("2  The matte of both eyes", 460)
-    made = sheet.node("PP_MatteVR180Video", clip=clip, format="green-hevc", tall=1160)
+    made = sheet.node("PP_MatteVR180Video", clip=clip, format="green-hevc", tall=1060)
     sheet.note(
         "How do the eyes lie?",
         "## Layout and projection\n\nSet **layout** and **projection** as the footage has them. **master_slave** "
