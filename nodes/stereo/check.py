@@ -38,8 +38,10 @@ def check_clip(
         JSON-able, see `AgreementReport.report`, with what was measured and how.
 
     Raises:
-        ClipError: a track or the mattes have another number of frames or another eye size than the clip.
+        ClipError: the eyes' files differ in length, or a track or the mattes have another number of frames or another
+            eye size than the clip.
     """
+    clip.require_equal_length()
     labels = tuple(dict.fromkeys([*left.labels, *right.labels]))
     for track, eye in ((left, "left"), (right, "right")):
         if track.clip_size != clip.eye_size:

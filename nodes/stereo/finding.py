@@ -61,9 +61,12 @@ class _Agreement:
     again: list[int]
     likeness: list[float]
     coverage: list[float]
+    unequal: list[int]
 
-    def add(self, t: int, done: RightEye) -> None:
-        """Take in a frame of `MasterSlave`."""
+    def add(self, t: int, left: np.ndarray, done: RightEye) -> None:
+        """Take in a frame: the left eye's masks, bool [N, H, W], and what became of the right one's."""
+        if len({sum(bool(mask.any()) for mask in masks) for masks in (left, done.masks)}) > 1:
+            self.unequal.append(t)
         seen = np.isfinite(done.s_iou)
         if seen.any():
             self.likeness.append(float(done.s_iou[seen].min()))
@@ -83,6 +86,7 @@ class _Agreement:
             "coverage": float(np.mean(self.coverage)) if self.coverage else None,
             "frames_done_again": self.again,
             "frames_flagged": self.flagged,
+            "frames_with_unequal_counts": self.unequal,
         }
 
 
@@ -104,6 +108,7 @@ def find_stereo(
     Raises:
         DetectionError, PromptError: nobody was found, or what was shown can't be used.
     """
+    stereo.require_equal_length()
     size = working_size(stereo.eye_size, settings.scale)
     projection = eye_projection(stereo, settings)
     rig = Rig(projection, size, min(WORKING, max(size)))
@@ -113,7 +118,7 @@ def find_stereo(
         finder.detector = ViewsDetector(finder.detector, projection)
     anchor = finder.anchor(left, stereo.eye_size)
     rig, lenses = align(rig, stereo, anchor.frame)
-    agreement = _Agreement([], [], [], [])
+    agreement = _Agreement([], [], [], [], [])
     in_right: list[Detection] = []
     if settings.mode == MASTER_SLAVE:
         master = finder.track(left, anchor.prompts)
@@ -139,8 +144,9 @@ def _follow(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, agreeme
     for left, right in progress(stereo.pairs(), len(master), "carrying over"):
         t = left.index
         with finder.profile.stage(DISPARITY):
-            done = eyes.frame(t, shrink(left.image, rig.size), shrink(right.image, rig.size), master.masks(t))
-        agreement.add(t, done)
+            ours = master.masks(t)
+            done = eyes.frame(t, shrink(left.image, rig.size), shrink(right.image, rig.size), ours)
+        agreement.add(t, ours, done)
         scores = np.minimum(master.scores[t], np.nan_to_num(done.s_iou, nan=0.0)).astype(np.float32)
         builder.append(done.masks, np.where(done.masks.any(axis=(1, 2)), scores, 0), right.time)
     return builder.finish()
@@ -231,9 +237,10 @@ def _checked(stereo: StereoClip, rig: Rig, finder: Finder, master: Track, slave:
             bad = _fails(compared[0], compared[1], found.s_iou, found.coverage, settings.threshold)
             done = RightEye(theirs, found.s_iou, found.coverage, bad, np.zeros(len(bad), bool), np.zeros(len(bad)))
             if bad.any() and settings.on_mismatch == REPROCESS and same:
-                done = _again(eyes.frame(t, one, other, ours), done)
-        agreement.add(t, done)
-        builder.append(done.masks, slave.scores[t], right.time)
+                done = _again(eyes.frame(t, one, other, ours), done, ours)
+        agreement.add(t, ours, done)
+        carried = np.minimum(master.scores[t], np.nan_to_num(done.s_iou)) if done.again.any() else 0
+        builder.append(done.masks, np.where(done.again, carried, slave.scores[t]).astype(np.float32), right.time)
     builder.warnings.extend(slave.warnings)
     return builder.finish()
 
@@ -246,9 +253,12 @@ def _fails(
     return seen & ~((scores >= threshold) & (coverage >= LEAST_COVERAGE))
 
 
-def _again(carried: RightEye, own: RightEye) -> RightEye:
-    """The right eye's own masks, with those that fail taken from the left eye where that agrees better."""
-    take = own.failed & (np.nan_to_num(carried.s_iou) > np.nan_to_num(own.s_iou))
+def _again(carried: RightEye, own: RightEye, left: np.ndarray) -> RightEye:
+    """The right eye's own masks, with those that fail taken from the left eye where that agrees better.
+
+    Whom the left eye doesn't show, bool [N, H, W], it may have lost: he stays in the right one, and is flagged.
+    """
+    take = own.failed & left.any(axis=(1, 2)) & (np.nan_to_num(carried.s_iou) > np.nan_to_num(own.s_iou))
     masks = own.masks.copy()
     masks[take] = carried.masks[take]
     if take.any():

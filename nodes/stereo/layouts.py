@@ -167,6 +167,17 @@ class StereoClip:
         """(H, W) px of each eye."""
         return self.left.height, self.left.width
 
+    def require_equal_length(self) -> None:
+        """Refuse two files of different length before any work is done on them; their packets are counted.
+
+        Raises:
+            ClipError: both numbers.
+        """
+        if self.layout.arrangement == SEPARATE:
+            left, right = self.left.index(), self.right.index()
+            if left != right:
+                raise ClipError(f"{self.left.name} has {left} frames, {self.right.name} {right}: {_SAME}")
+
     def pairs(self, start: int = 0) -> Iterator[tuple[Frame, Frame]]:
         """Left and right frame of every moment from `start` on; each file is decoded once.
 

@@ -72,8 +72,13 @@ def test_separate_files_must_belong_together():
         StereoClip(first, Layout(), second)
     with pytest.raises(ClipError, match="8x4 at 24 fps.*8x6 at 24 fps"):
         StereoClip(first, layout, clip(6, 8))
+    with pytest.raises(ClipError, match="8x4 at 24 fps.*8x4 at 30 fps"):
+        StereoClip(first, layout, clip(4, 8, rate=30))
     with pytest.raises(ClipError, match="ends after 2 frames"):
         list(StereoClip(first, layout, clip(4, 8, 2)).pairs())
+    with pytest.raises(ClipError, match="has 3 frames.* 2: both eyes"):
+        StereoClip(first, layout, clip(4, 8, 2)).require_equal_length()
+    StereoClip(first, layout, second).require_equal_length()
     with pytest.raises(ClipError, match="same number"):
         list(StereoClip(clip(4, 8, 2), layout, first).pairs())
 

@@ -1,5 +1,6 @@
 """VR180 mattes: both eyes, in every mode, and what players need to show them."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -182,13 +183,35 @@ def test_a_right_eye_that_is_lost_is_flagged_or_done_again(tmp_path, masks):
 
 
 def unpack(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The discs of a packed frame, uint8 [S, 2 S, 3]: left and right alpha, uint8 [d, d], 0 around the disc."""
-    side = frame.shape[0]
+    """The discs of a packed frame, uint8 [S, 2 S, 3]: left and right alpha, uint8 [d, d], 0 around the disc.
+
+    Written from the layout's description alone: the left disc's top half is at the bottom in the middle, its bottom
+    half at the top; the right disc's quarters TL, TR, BL, BR are in the corners BR, BL, TR, TL.
+    """
+    red, side = frame[..., 0], frame.shape[0]
     half = round(SHARE * side) // 4 * 4 // 2
-    rows = np.arange(-half, half) % side
-    left, right = (frame[..., 0][np.ix_(rows, np.arange(c - half, c + half) % (2 * side))] for c in (side, 0))
+    middle = slice(side - half, side + half)
+    left = np.vstack([red[-half:, middle], red[:half, middle]])
+    right = np.block([[red[-half:, -half:], red[-half:, :half]], [red[:half, -half:], red[:half, :half]]])
     inside = np.hypot(*np.mgrid[-half:half, -half:half]) < half - 2
     return left * inside, right * inside
+
+
+def fisheye_disc(mask: np.ndarray, px: int, degrees: float = 180) -> np.ndarray:
+    """bool [px, px]: a half-equirectangular mask [H, W] as an equidistant fisheye, point by point; then everything in
+    every 2 x 2 px of which one is in it, as colours are coded at half the size."""
+    y, x = (np.mgrid[:px, :px] + 0.5) / px * 2 - 1
+    radius = np.hypot(x, y)
+    angle, around = radius * np.deg2rad(degrees) / 2, np.arctan2(y, x)
+    direction = np.sin(angle) * np.cos(around), np.sin(angle) * np.sin(around), np.cos(angle)
+    longitude = np.arctan2(direction[0], direction[2])
+    latitude = np.arcsin(np.clip(direction[1], -1, 1))
+    rows, columns = (
+        np.clip(((part / np.pi + 0.5) * n).astype(int), 0, n - 1)
+        for part, n in zip((latitude, longitude), mask.shape, strict=True)
+    )
+    small = (mask[rows, columns] & (radius < 1)).reshape(px // 2, 2, px // 2, 2).any(axis=(1, 3))
+    return small.repeat(2, axis=0).repeat(2, axis=1)
 
 
 def test_packed_alpha_lies_in_the_corners_as_players_expect_it():
@@ -217,6 +240,16 @@ def test_packed_alpha_lies_in_the_corners_as_players_expect_it():
         assert abs(int(disc[60, 60]) - 51) <= 1 and abs(int(disc[100, 100]) - 204) <= 1
 
 
+def test_both_alphas_come_out_of_a_packed_frame_as_they_went_in():
+    masks, size = truth(0), (SIDE, SIDE)
+    eyes = [SCENE.view(0, right).image for right in (False, True)]
+    for degrees in (180, 190):
+        frame = AlphaPacker(HalfEquirectangular(), size, degrees).pack(eyes, [m.astype(np.float32) for m in masks])
+        for disc, mask in zip(unpack(frame), masks, strict=True):
+            assert mask_jaccard(disc > 127, fisheye_disc(mask, len(disc), degrees)) > 0.8
+    assert mask_jaccard(*(disc > 127 for disc in unpack(frame))) < 0.8  # the eyes' alphas are not each other's
+
+
 def test_half_equirect_is_remapped_truly_and_not_stretched():
     size = (400, 400)
     lon = np.broadcast_to((np.arange(400) + 0.5) / 400 * 180 - 90, size)
@@ -236,13 +269,17 @@ def test_a_packed_video_and_marks_of_vr180(tmp_path, clip, masks):
     times, pictures, _ = read_back(tmp_path / "out" / summary["files"]["packed"][0], "colours")
     assert len(times) == 4 and pictures[0].shape == (SIDE, 2 * SIDE, 3)
     for disc, expected in zip(unpack(pictures[0]), truth(0), strict=True):
-        fisheye = AlphaPacker(HalfEquirectangular(), (SIDE, SIDE))._alpha.cover(expected)
-        assert mask_jaccard(disc > 127, fisheye > 0.5) > 0.75
+        assert mask_jaccard(disc > 127, fisheye_disc(expected, len(disc))) > 0.75
     for kind, marked in (("green-h264", True), ("prores4444", True), ("ffv1", False)):
         file = tmp_path / "out" / summary["files"][kind][0]
         with av.open(str(file)) as container:
-            kinds = {item.type.name for item in next(container.decode(video=0)).side_data}
-            assert ("STEREO3D" in kinds, "SPHERICAL" in kinds) == (marked, marked), (kind, kinds)
+            marks = {item.type.name: bytes(item) for item in next(container.decode(video=0)).side_data}
+        assert ("STEREO3D" in marks, "SPHERICAL" in marks) == (marked, marked), (kind, marks)
+        if marked:  # FFmpeg's AVStereo3D: side by side is 1; AVSphericalMapping: a tile of equirectangular is 2
+            assert struct.unpack("i", marks["STEREO3D"][:4]) == (1,)
+            projection, *turned, left, top, right, bottom = struct.unpack("4i4I", marks["SPHERICAL"][:32])
+            assert (projection, turned, top, bottom) == (2, [0, 0, 0], 0, 0)
+            assert left == right == pytest.approx(2**32 / 4, abs=2)
         assert len(read_back(file, "colours")[0]) == 4
         assert [d for _, d in audio_packets(file)] == [d for _, d in audio_packets(clip)]
     assert any("only the name says" in warning for warning in summary["warnings"])
