@@ -96,9 +96,12 @@ class Server:
         comfyui: its folder, which is only read.
         base: an empty folder for everything the server keeps: models, input, output, temp, user, custom_nodes.
         packs: further custom nodes to load.
+        cache: how it keeps results; its default forgets them when the machine's memory runs low.
     """
 
-    def __init__(self, comfyui: Path, base: Path, packs: Sequence[Path] = ()):
+    def __init__(
+        self, comfyui: Path, base: Path, packs: Sequence[Path] = (), cache: Sequence[str] = ("--cache-lru", "200")
+    ):
         self.base = base
         self.input, self.output, self.temp = (base / name for name in ("input", "output", "temp"))
         self.log_file = base / "server.log"
@@ -112,7 +115,7 @@ class Server:
             *(str(python_of(comfyui)), "-B", str(comfyui / "main.py"), "--cpu", "--base-directory", str(base)),
             *("--listen", "127.0.0.1", "--port", str(port), "--database-url", f"sqlite:///{base / 'comfyui.db'}"),
             *("--disable-auto-launch", "--disable-api-nodes"),
-            *("--cache-lru", "200"),  # the default forgets results when the machine's memory runs low
+            *cache,
         ]
         self._command = command
         self.start()
