@@ -14,17 +14,24 @@ from .trimap import INSIDE, OUTSIDE, UNKNOWN, band_box
 # Half the side, px, of the windows in which the colours of both sides are gathered; the wide ones where the narrow ones
 # don't reach both, as on the tips of hair.
 RADIUS, WIDE = 8, 40
-# The second pass knows the fine parts that the first one found.
-PASSES = 2
 # Regularisation, in squared colours of 0..1: noise of 3 % (8 grey levels), which compressed footage has.
 EPSILON = 1e-3
 # Distance between the colours of the two sides, in standard deviations along the line between them: up to the first
 # colour isn't believed and the mask stays, from the second on it is believed fully.
 DOUBTED, BELIEVED = 2.0, 4.0
+# The same, for saying how far the mask's outline is off: only where colour tells the sides apart beyond doubt.
+TELLING, PLAIN = 4.0, 6.0
 # What a pixel at the mask's outline weighs, where one that is surely on its side weighs 1.
 LEAST_WEIGHT = 0.1
 # Below this share of a window (in weights) a side is not there.
 PRESENT = 1e-3
+# Holes in the mask of fewer px say nothing of the colours outside: trackers leave specks on highlights.
+SPECK = RADIUS * RADIUS
+# How far off an outline is taken to be, px, as if so many px of it had been seen; and the least that is believed.
+USUALLY_OFF, SEEN, LEAST_OFF = 1.0, 8.0, 0.5
+# What the mask says of a pixel, against one measurement of its colour: so many times its depth in units of how far the
+# outline is off, which count up to the second.
+WORTH, DEEPEST = 2.0, 3.0
 
 
 def guided_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
@@ -35,6 +42,10 @@ def guided_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None
     0 and 1 at the means): a linear function of colour. A pixel takes the mean of the functions of the windows that hold
     it, weighted by how far apart the two sides are there. Where they are not, the mask stays as it is, so that thin
     parts and camouflaged edges don't dissolve.
+
+    This is done three times, each with the sides as the time before found them, so that fine parts count as inside. The
+    last time the mask has a say: where colour tells the sides apart beyond doubt it is measured how far the mask's
+    outline is off, and a pixel that lies deeper than that on one side needs plainer colours to change over.
 
     Args:
         image: uint8 [H, W, 3] RGB.
@@ -57,22 +68,77 @@ def guided_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None
     unknown = known == UNKNOWN
     mask = halved(known) if prior is None else prior[part].astype(np.float32)
     mask = np.where(unknown, mask, known == INSIDE).astype(np.float32)
-    planes = cv2.split(image[part].astype(np.float32) / 255)
-    for _ in range(PASSES):
-        mask = np.where(unknown, _pass(planes, mask, unknown), mask)
-    view[unknown] = mask[unknown]
+    band = _Band(cv2.split(image[part].astype(np.float32) / 255), mask, unknown, _specks(mask > 0.5))
+    first = _pass(band, mask)
+    second = _pass(band, first.alpha)
+    view[unknown] = _pass(band, second.alpha, _lean(band, second)).alpha[unknown]
     return alpha
 
 
-def _pass(planes: Sequence[Any], mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """float32 [h, w]: the mask, float32 [h, w] in 0..1, moved to what colour says as far as that is to be trusted."""
-    weight = certainty(mask > 0.5, unknown)
-    narrow = _fit(planes, mask, weight, RADIUS)
-    found = mask + narrow.trust * (narrow.alpha - mask)
-    if (narrow.absent[unknown] > 0).any():
-        wide = _fit(planes, mask, weight, WIDE)
-        found += narrow.absent * wide.trust * (wide.alpha - mask)
-    return np.clip(found, 0, 1)
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """What all passes work on: colours as three planes of 0..1, the mask, 0..1, what is unknown, and specks, bool; all
+    [h, w]."""
+
+    planes: Sequence[Any]
+    mask: np.ndarray
+    unknown: np.ndarray
+    specks: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a pass found, float32 [h, w] each: alpha, how far colour was trusted, 0..1, and the squared distance of the
+    two sides, in deviations."""
+
+    alpha: np.ndarray
+    trust: np.ndarray
+    apart: np.ndarray
+
+
+def _pass(band: _Band, sides: np.ndarray, lean: np.ndarray | float = 0.0) -> _Found:
+    """The mask moved to what colour says, as far as that is to be trusted.
+
+    Args:
+        sides: float32 [h, w] in 0..1, what is inside and outside as far as is known.
+        lean: added to alpha times the squared distance of the two sides: what speaks for inside besides colour.
+    """
+    weight = np.where(band.specks, np.float32(0), certainty(sides > 0.5, band.unknown))
+    narrow = _fit(band.planes, sides, weight, RADIUS)
+    found = band.mask + narrow.trust * (narrow.leaning(lean) - band.mask)
+    if (narrow.absent[band.unknown] > 0).any():
+        wide = _fit(band.planes, sides, weight, WIDE)
+        found += narrow.absent * wide.trust * (wide.leaning(lean) - band.mask)
+    alpha = np.where(band.unknown, np.clip(found, 0, 1), band.mask)
+    return _Found(alpha, narrow.trust, narrow.apart)
+
+
+def _lean(band: _Band, found: _Found) -> np.ndarray:
+    """float32 [h, w]: what the mask says, above 0 for inside: how deep each pixel lies on its side of the outline, over
+    how far the outline is off around it.
+
+    Two Gaussians of equal covariance, D deviations apart, put the logarithm of the odds of a pixel at D^2 (alpha - .5);
+    an outline that is off by e on average, in the manner of Laplace, at depth / e.
+    """
+    inside = band.mask > 0.5
+    depth = np.where(inside, _distance(inside) - 0.5, 0.5 - _distance(~inside)).astype(np.float32)
+    plain = np.clip((np.sqrt(found.apart) - TELLING) / (PLAIN - TELLING), 0, 1) * found.trust * band.unknown
+    changed = _sum(plain * np.abs(found.alpha - band.mask))
+    outline = _sum(plain * 0.5 * (np.abs(depth) < 1))  # has px on both sides of it
+    off = np.maximum((changed + SEEN * USUALLY_OFF) / (outline + SEEN), LEAST_OFF)
+    return WORTH * np.clip(depth / off, -DEEPEST, DEEPEST)
+
+
+def _sum(plane: np.ndarray) -> np.ndarray:
+    return _mean(plane.astype(np.float32), WIDE) * (2 * WIDE + 1) ** 2
+
+
+def _specks(inside: np.ndarray) -> np.ndarray:
+    """bool [h, w]: holes of a bool mask, 4-connected, that are smaller than SPECK."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((~inside).view(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < SPECK
+    small[0] = False  # the mask itself
+    return small[parts]
 
 
 def certainty(mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
@@ -106,25 +172,32 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """What windows of one size say of each pixel, float32 [h, w] each, 0..1: alpha, how far it is to be trusted, and
-    the share of the windows around it that lack one of the sides."""
+    """What windows of one size say of each pixel, float32 [h, w] each: alpha, not yet kept to 0..1, how far it is to be
+    trusted, 0..1, the squared distance of the two sides, and the share of the windows that lack one of the sides."""
 
     alpha: np.ndarray
     trust: np.ndarray
+    apart: np.ndarray
     absent: np.ndarray
 
+    def leaning(self, lean: np.ndarray | float) -> np.ndarray:
+        """Alpha in 0..1, with what else speaks for inside."""
+        return np.clip(self.alpha + lean / np.maximum(self.apart, 1), 0, 1)
 
-def _fit(planes: Sequence[Any], mask: np.ndarray, weight: np.ndarray, radius: int) -> _Fit:
-    inside, outside = (_gather(planes, weight * side, radius) for side in (mask, 1 - mask))
+
+def _fit(planes: Sequence[Any], sides: np.ndarray, weight: np.ndarray, radius: int) -> _Fit:
+    # What is half inside has the colours of neither side.
+    inside, outside = (_gather(planes, weight * np.maximum(2 * side - 1, 0), radius) for side in (sides, 1 - sides))
     present = (inside.share >= PRESENT) & (outside.share >= PRESENT)
     slopes, offset, distance = _line_between(inside, outside)
     trust = np.where(present, np.clip((distance - DOUBTED) / (BELIEVED - DOUBTED), 0, 1), 0).astype(np.float32)
     total = _mean(trust, radius)
+    scale = 1 / np.maximum(total, 1e-6)
     alpha = _mean(offset * trust, radius)
     for plane, slope in zip(planes, slopes, strict=True):
         alpha += _mean(slope * trust, radius) * plane
-    alpha = np.clip(alpha / np.maximum(total, 1e-6), 0, 1)
-    return _Fit(alpha, np.clip(total, 0, 1), _mean((~present).astype(np.float32), radius))
+    apart = np.maximum(_mean(distance * distance * trust, radius) * scale, 0)
+    return _Fit(alpha * scale, np.clip(total, 0, 1), apart, _mean((~present).astype(np.float32), radius))
 
 
 def _gather(planes: Sequence[Any], weight: np.ndarray, radius: int) -> _Side:
