@@ -12,7 +12,7 @@ BAND = 5.0
 # Alpha between these is soft.
 SOFT = (0.05, 0.95)
 # Steps of an outline shorter than this, px, are those of any slanted line.
-STEP = 3
+STEP = 2
 # Width, px, at which motion is looked for in wider frames.
 FLOW_WIDTH = 960
 # A flow is valid where there and back it ends this near to where it began, px at FLOW_WIDTH.
@@ -47,26 +47,30 @@ def sharpness(alpha: np.ndarray, band: np.ndarray) -> float:
     return float(cv2.magnitude(x, y)[band].mean())
 
 
-def stairs(alpha: np.ndarray) -> float:
-    """Share of the outline's length that is stairs: 0 for smooth, slanted and straight edges, near 1 for a mask that
-    was enlarged without smoothing; nan without an outline.
+def stairs(alpha: np.ndarray) -> tuple[float, float]:
+    """(share of the outline's length that is stairs, mean height of the steps over all of the outline, px).
+
+    Both are 0 for smooth, slanted and straight edges; the share comes near 1 and the height near n for a mask that was
+    enlarged n times without smoothing; nan without an outline.
 
     The outline runs between pixels, along their sides. A straight piece of it is part of stairs when it is at least
     STEP px long, turns off to different sides at its two ends, and one of the pieces that it meets there is as long:
-    on a line of any slope the pieces along one of the two directions are 1 or 2 px long, and on a true corner or bar
-    both ends turn to the same side.
+    on a line of any slope the pieces along one of the two directions are 1 px long, and on a true corner or bar both
+    ends turn to the same side. The shorter of piece and longest neighbour is the step's height.
     """
     inside = alpha >= 0.5
-    found = [_stairs_along(inside), _stairs_along(np.ascontiguousarray(inside.T))]
-    length = sum(of for _, of in found)
-    return sum(of for of, _ in found) / length if length else float("nan")
+    found = np.add(_stairs_along(inside), _stairs_along(np.ascontiguousarray(inside.T)))
+    if found[2] == 0:
+        return float("nan"), float("nan")
+    return float(found[0] / found[2]), float(found[1] / found[2])
 
 
-def _stairs_along(inside: np.ndarray) -> tuple[int, int]:
-    """(px of the horizontal outline that are stairs, px of all of it), between the rows of a bool mask."""
+def _stairs_along(inside: np.ndarray) -> tuple[int, int, int]:
+    """Px of the outline between the rows of a bool mask: those that are stairs, the same times their steps' heights,
+    and all."""
     start_y, start_x, stop_x = _pieces(inside)
     if len(start_y) == 0:
-        return 0, 0
+        return 0, 0, 0
     length = stop_x - start_x
     height, width = inside.shape
     # At each corner between four pixels, the length of the vertical piece that goes down from it, and up.
@@ -75,9 +79,9 @@ def _stairs_along(inside: np.ndarray) -> tuple[int, int]:
     down[top, column], up[bottom, column] = bottom - top, bottom - top
     ends = [(down[start_y, x], up[start_y, x]) for x in (start_x, stop_x)]
     opposite = ((ends[0][0] > 0) & (ends[1][1] > 0)) | ((ends[0][1] > 0) & (ends[1][0] > 0))
-    longest = np.maximum(np.maximum(*ends[0]), np.maximum(*ends[1]))
-    stepped = opposite & (length >= STEP) & (longest >= STEP)
-    return int(length[stepped].sum()), int(length.sum())
+    step = np.minimum(length, np.maximum(np.maximum(*ends[0]), np.maximum(*ends[1])))
+    stepped = opposite & (step >= STEP)
+    return int(length[stepped].sum()), int((length * step)[stepped].sum()), int(length.sum())
 
 
 def _pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

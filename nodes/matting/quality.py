@@ -28,6 +28,7 @@ MEASURES: dict[str, tuple[str, bool | None]] = {
     "edge_softness": ("share of the band with .05 < alpha < .95", None),
     "edge_sharpness": ("alpha per px", None),
     "stair_stepping": ("share of the outline", False),
+    "stair_height": ("px, mean over the outline", False),
     "instability": ("mean x 1000, where the motion is known", False),
     "flow_coverage": ("share of the band", None),
 }
@@ -146,10 +147,12 @@ def _notes(parts: list[int], true_frames: int | None) -> list[str]:
 
 def _without_truth(a: np.ndarray) -> dict[str, float]:
     band = blind.outline_band(a)
+    share, height = blind.stairs(a)
     return {
         "edge_softness": blind.softness(a, band),
         "edge_sharpness": blind.sharpness(a, band),
-        "stair_stepping": blind.stairs(a),
+        "stair_stepping": share,
+        "stair_height": height,
     }
 
 

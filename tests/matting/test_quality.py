@@ -65,6 +65,52 @@ def test_grad_equals_the_formula_written_out():
     assert truth.grad(a, g) == pytest.approx(((magnitude(a) - magnitude(g)) ** 2).sum() / 1000, rel=1e-5)
 
 
+def flood(mask: np.ndarray) -> np.ndarray:
+    """The largest 4-connected part of a mask, by hand."""
+    left, largest = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask), strict=True)}, set()
+    while left:
+        part, edge = set(), [left.pop()]
+        while edge:
+            y, x = edge.pop()
+            part.add((y, x))
+            beside = {(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)} & left
+            left -= beside
+            edge += beside
+        largest = max(largest, part, key=len)
+    found = np.zeros(mask.shape, bool)
+    for place in largest:
+        found[place] = True
+    return found
+
+
+def test_every_measure_equals_its_definition_computed_by_loops():
+    random = np.random.default_rng(5)
+    # Rough enough that parts fall off, smooth enough that one is largest at every threshold.
+    a, g, a1, g1 = (cv2.GaussianBlur(random.random((24, 31), np.float32), (0, 0), 1.5) for _ in range(4))
+    a, g, a1, g1 = (np.clip((plane - 0.5) * 5 + 0.5, 0, 1) for plane in (a, g, a1, g1))
+    where = random.random(a.shape) < 0.6
+    sums = {"sad": 0.0, "mad": 0.0, "mse": 0.0, "changes": 0.0}
+    level = np.full(a.shape, -1.0)
+    for step in range(1, 11):
+        part = flood((a >= step / 10 - 1e-6) & (g >= step / 10 - 1e-6))
+        level[(level == -1) & ~part] = (step - 1) / 10
+    level[level == -1] = 1
+    conn = 0.0
+    for y, x in np.ndindex(a.shape):
+        sums["changes"] += (float(a1[y, x] - a[y, x]) - float(g1[y, x] - g[y, x])) ** 2
+        if where[y, x]:
+            off = abs(float(a[y, x]) - float(g[y, x]))
+            sums["sad"], sums["mse"] = sums["sad"] + off, sums["mse"] + off * off
+            phi = [1 - d if d >= 0.15 else 1 for d in (float(a[y, x]) - level[y, x], float(g[y, x]) - level[y, x])]
+            conn += abs(phi[0] - phi[1])
+    count = where.sum()
+    assert truth.sad(a, g, where) == pytest.approx(sums["sad"] / 1000, rel=1e-5)
+    assert truth.mad(a, g, where) == pytest.approx(1000 * sums["sad"] / count, rel=1e-5)
+    assert truth.mse(a, g, where) == pytest.approx(1000 * sums["mse"] / count, rel=1e-5)
+    assert conn > 0.05 and truth.conn(a, g, where) == pytest.approx(conn / 1000, rel=1e-4)
+    assert truth.dtssd(a1, g1, a, g) == pytest.approx(100 * (sums["changes"] / a.size) ** 0.5, rel=1e-5)
+
+
 def test_an_island_that_is_not_there_is_not_connected():
     g, a = np.zeros((40, 40), np.float32), np.zeros((40, 40), np.float32)
     g[5:20, 5:20] = a[5:20, 5:20] = 1
@@ -94,14 +140,17 @@ def test_an_enlarged_mask_has_stairs_and_a_smooth_or_straight_one_has_not():
     small = disc(60, (30, 29), 21, 0.01)
     enlarged = np.kron(small, np.ones((4, 4), np.float32))
     fine = disc(240, (121, 119), 84, 1)
-    assert blind.stairs(enlarged) > 0.8
-    assert blind.stairs(fine) < 0.02 and blind.stairs(disc(240, (121, 119), 84, 0.01)) < 0.02
+    share, height = blind.stairs(enlarged)
+    assert share > 0.8 and 3 < height < 4.5
+    assert max(blind.stairs(fine)) < 0.02 and max(blind.stairs(disc(240, (121, 119), 84, 0.01))) < 0.02
+    twice = np.kron(disc(120, (60, 60), 42, 0.01), np.ones((2, 2), np.float32))
+    assert blind.stairs(twice)[0] > 0.7 and 1.4 < blind.stairs(twice)[1] < 2
     box = np.zeros((100, 100), np.float32)
     box[20:70, 30:80] = 1
-    assert blind.stairs(box) == 0
+    assert blind.stairs(box) == (0, 0)
     turned = cv2.warpAffine(box, cv2.getRotationMatrix2D((50, 50), 27, 1), (100, 100))
-    assert blind.stairs(turned) < 0.02
-    assert np.isnan(blind.stairs(np.zeros((9, 9), np.float32)))
+    assert blind.stairs(turned)[0] < 0.02
+    assert np.isnan(blind.stairs(np.zeros((9, 9), np.float32))).all()
 
 
 def test_softness_and_sharpness_follow_the_edge():
@@ -178,3 +227,68 @@ def test_clips_that_do_not_fit_are_named():
         matte_quality(alphas_of(a), alphas_of(a, a))
     with pytest.raises(ClipError, match="40x40, the truth 30x30"):
         matte_quality(alphas_of(a), alphas_of(disc(30, (15, 15), 9)))
+
+
+# Planted faults, each growing with `by`, and the measures that must rise with it (fall, where more is better).
+def stepped(t: int, alpha: np.ndarray, by: int) -> np.ndarray:
+    """As of a mask `by` times smaller."""
+    return np.kron((alpha[by // 2 :: by, by // 2 :: by] >= 0.5).astype(np.float32), np.ones((by, by), np.float32))
+
+
+def flickering(t: int, alpha: np.ndarray, by: float) -> np.ndarray:
+    return alpha * (1 - by * (t % 2))
+
+
+def dropped(t: int, alpha: np.ndarray, by: int) -> np.ndarray:
+    return alpha * (not 3 <= t < 3 + by)
+
+
+def shaking(t: int, alpha: np.ndarray, by: int) -> np.ndarray:
+    return np.roll(alpha, by * (t % 2), axis=1)
+
+
+def blurred(t: int, alpha: np.ndarray, by: float) -> np.ndarray:
+    return cv2.GaussianBlur(alpha, (0, 0), by)
+
+
+FAULTS = {
+    stepped: ((2, 4, 8), ("sad", "mad", "mse", "grad", "stair_height")),
+    flickering: ((0.2, 0.3, 0.4), ("sad", "mad", "mse", "conn", "dtssd", "instability")),
+    dropped: ((1, 2, 3), ("sad", "mad", "mse", "conn", "dropped_frames", "area_variation")),
+    shaking: ((1, 2, 4), ("sad", "mad", "mse", "grad", "dtssd", "instability")),
+    blurred: ((1, 2, 4), ("sad", "mad", "mse", "grad", "edge_softness")),
+}
+
+
+@pytest.fixture(scope="module")
+def scene() -> tuple[list[np.ndarray], ArrayClip]:
+    """A disc that moves with the picture, and the picture."""
+    shift = range(0, 20, 2)
+    return [disc(128, (64, 75 - t), 35, 2) for t in shift], ArrayClip(
+        np.stack([textured(128, t) for t in shift]), Fraction(24)
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_measured_and_the_more_of_it_the_worse(scene, fault):
+    true, clip = scene
+    strengths, rising = FAULTS[fault]
+    found = [matte_quality(alphas_of(*true), alphas_of(*true), clip)]
+    for by in strengths:
+        faulty = [fault(t, alpha, by) for t, alpha in enumerate(true)]
+        found.append(matte_quality(alphas_of(*faulty), alphas_of(*true), clip))
+    perfect = found[0]
+    assert [perfect["mean"][name] for name in ("sad", "mad", "mse", "grad", "conn", "dtssd")] == [0] * 6
+    assert perfect["mean"]["boundary_f_2px"] == 1 and perfect["dropped_frames"] == 0
+    for name in rising:
+        values = [report["mean"].get(name, report.get(name)) for report in found]
+        assert all(a < b for a, b in zip(values, values[1:], strict=False)), (name, values)
+    if fault in (stepped, shaking, dropped):
+        assert found[-1]["mean"]["boundary_f_2px"] < 1
+    if fault is stepped:
+        assert perfect["mean"]["stair_stepping"] < 0.05 and all(
+            report["mean"]["stair_stepping"] > 0.4 for report in found[1:]
+        )
+    if fault is blurred:
+        sharp = [report["mean"]["edge_sharpness"] for report in found]
+        assert sharp == sorted(sharp, reverse=True)
