@@ -138,7 +138,7 @@ def _specks(inside: np.ndarray) -> np.ndarray:
     _, parts, stats, _ = cv2.connectedComponentsWithStats((~inside).view(np.uint8), connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] < SPECK
     small[0] = False  # the mask itself
-    return small[parts]
+    return np.asarray(small[parts.astype(np.intp)])
 
 
 def certainty(mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
