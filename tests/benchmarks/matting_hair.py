@@ -1,6 +1,9 @@
-"""MAD and Grad in the band of a synthetic head of hair with exact alpha: the trimap alone, the mask, and every method.
+"""A synthetic head of hair with exact alpha: how far from it the trimap alone, the mask, and every method are.
 
-python tests/benchmarks/matting_hair.py [--size 384] [--pictures FOLDER]
+    python tests/benchmarks/matting_hair.py [--size 384] [--pictures FOLDER]
+
+Over the trimap's band: MAD and MSE are means of alpha's error x 1000, Grad and Conn sums / 1000 (see matting/truth.py);
+s is CPU time.
 """
 
 from __future__ import annotations
