@@ -116,20 +116,21 @@ def shown_by_hand(
     return Anchor(frame, prompts, "by hand")
 
 
-def find_anchor(clip: Clip, subject: str, detector: Detector, confidence: float) -> Anchor:
+def find_anchor(clip: Clip, subject: str, detector: Detector, confidence: float, start: int = 0) -> Anchor:
     """The first frame on which the subject is seen, and everyone of it there.
 
     Args:
         subject: a class of the detector's. Without a detector that names any (MotionDetector) what moves most is it.
         confidence: detections that score less don't count.
+        start: the first frame to look at.
 
     Raises:
         DetectionError: the clip has no frame with the subject; the message says what was seen instead.
     """
     if isinstance(detector, MotionDetector):
-        return _moving(clip, subject, detector)
+        return _moving(clip, subject, detector, start)
     wanted, others, dark, seen = same_class(subject), set[str](), 0, 0
-    for frame in progress(clip, clip.expected_count(), "looking for the subject"):
+    for frame in progress(clip.read(start), clip.expected_count(), "looking for the subject"):
         if is_empty(frame.image):
             dark += 1
             continue
@@ -211,11 +212,11 @@ def free_label(subject: str, taken: Sequence[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _moving(clip: Clip, subject: str, detector: MotionDetector) -> Anchor:
+def _moving(clip: Clip, subject: str, detector: MotionDetector, start: int) -> Anchor:
     frames: list[int] = []
 
     def images() -> Iterator[np.ndarray]:
-        for frame in islice(_from_first_usable(clip), OBSERVED):
+        for frame in islice(_from_first_usable(clip, start), OBSERVED):
             frames.append(frame.index)
             yield frame.image
 
@@ -223,7 +224,7 @@ def _moving(clip: Clip, subject: str, detector: MotionDetector) -> Anchor:
     strongest = f"{LABEL} 1"
     seen = [(t, item) for t, items in zip(frames, found, strict=True) for item in items if item.label == strongest]
     if not seen:
-        what = f"nothing moves in its first {len(frames)} frames" if frames else "all of its frames are dark or empty"
+        what = f"nothing moves in its frames {frames[0]} to {frames[-1]}" if frames else "its frames are dark or empty"
         raise DetectionError(
             f"{clip.name}: {what}; show the subject by a box or a mask, or choose a detector that knows a {PERSON}"
         )
@@ -232,9 +233,9 @@ def _moving(clip: Clip, subject: str, detector: MotionDetector) -> Anchor:
     return Anchor(frame, [Prompt(subject, frame, item.box)], "motion", [item])
 
 
-def _from_first_usable(clip: Clip) -> Iterator[Frame]:
+def _from_first_usable(clip: Clip, start: int) -> Iterator[Frame]:
     usable = False
-    for frame in clip:
+    for frame in clip.read(start):
         usable = usable or not is_empty(frame.image)
         if usable:
             yield frame

@@ -333,7 +333,7 @@ SECTIONS: dict[str, dict[str, Handler]] = {
     },
     "debugging": {
         "log_intermediate_workflow": _without_effect(
-            "log_intermediate_workflow has no effect: run_summary.json has the segments and each stage's times"
+            "log_intermediate_workflow has no effect: run_summary.json always has each segment's and each stage's time"
         ),
         "save_detection_visualization": lambda config, value: config.values.setdefault("qc_every", 24 if value else 0),
         "frame_count_validation": _only(True, _ALWAYS),

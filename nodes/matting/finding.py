@@ -16,7 +16,7 @@ from ..media.clip import Clip
 from ..media.track import Track
 from .anchor import Anchor, find_anchor, find_newcomer, shown_by_hand
 from .passes import Passes
-from .profile import DETECT, TRACK, Profile
+from .profile import DETECT, TRACK, Profile, TimedDetector
 from .scaled import ScaledClip, working_size
 from .settings import Settings
 
@@ -46,6 +46,9 @@ class Found:
     flagged: list[int] = field(default_factory=list)
     detected: list[dict[int, list[Detection]]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.detected = self.detected or [{} for _ in self.tracks]
+
 
 class Finder:
     """Detector and tracker of one run, opened once, for any number of eyes; `passes` keeps what it tracks.
@@ -72,7 +75,9 @@ class Finder:
     @property
     def guide(self) -> Detector | None:
         """The detector for the tracker: one that names classes. Proposals from motion can't tell objects apart."""
-        return None if isinstance(self.detector, MotionDetector) else self.detector
+        if self.detector is None or isinstance(self.detector, MotionDetector):
+            return None
+        return TimedDetector(self.detector, self.profile)
 
     def anchor(self, clip: Clip, clip_size: tuple[int, int]) -> Anchor:
         """Where to start in a clip that was scaled from (H, W) px."""
@@ -82,10 +87,8 @@ class Finder:
             return shown_by_hand(max(chosen.anchor, 0), chosen.boxes, chosen.masks, clip_size, size)
         assert self.detector is not None
         with self.profile.stage(DETECT):
-            if chosen.anchor >= 0:
-                found = find_anchor(_From(clip, chosen.anchor), chosen.subject, self.detector, chosen.confidence)
-            else:
-                found = find_anchor(clip, chosen.subject, self.detector, chosen.confidence)
+            start = max(chosen.anchor, 0)
+            found = find_anchor(clip, chosen.subject, self.detector, chosen.confidence, start)
         self.detected[found.frame] = found.boxes
         return found
 
@@ -146,14 +149,3 @@ def find_flat(
     track = finder.track(small, anchor.prompts)
     track.warnings.extend(finder.warnings)
     return Found([track], anchor, finder.about(), detected=[finder.detected])
-
-
-class _From(ScaledClip):
-    """A clip from one of its frames on, with its own numbers."""
-
-    def __init__(self, clip: Clip, first: int):
-        super().__init__(clip, (clip.height, clip.width))
-        self._first = first
-
-    def read(self, start: int = 0) -> Any:
-        return self._clip.read(max(start, self._first))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import host
 from .methods import LEARNED
+from .profile import OutOfMemory
 from .refine import tile_of
 from .settings import Job, Limits, Settings
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 # The smallest tile that is taken to stay below a limit, px; it is halved down to it.
 LEAST_TILE = 256
-
-
-class OutOfMemory(MemoryError, OSError):
-    """The run needs more than it may have, or than there is; what it has finished stays."""
 
 
 @contextmanager
@@ -42,8 +39,10 @@ def gpu_limits(job: Job, loaded: bool = False) -> Iterator[Job]:
             which ComfyUI frees what it holds.
     """
     limits, note = job.limits, _without_effect(job, loaded)
+    if note:
+        job = replace(job, notes=(*job.notes, note))
     if note or not _set(limits):
-        yield replace(job, notes=(*job.notes, note)) if note else job
+        yield job
         return
     import torch
 

@@ -170,6 +170,8 @@ def _span(clip: Clip) -> tuple[Fraction | None, Fraction | None]:
 
 
 def _open(source: Any, settings: Settings) -> Clip:
+    if isinstance(source, (str, Path)) and "%" in Path(source).name and not Path(source).exists():
+        raise FileNotFoundError(f"{source}: there is no such file; of numbered images name the folder that they are in")
     return open_clip(source, settings.start, settings.stop, Fraction(settings.fps))
 
 

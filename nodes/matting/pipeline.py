@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +22,6 @@ from .config import config_used
 from .encodings import STILLS, Encoding
 from .finding import Found
 from .footage import Footage, Sheet, learn_jumps
-from .gpu import OutOfMemory
 from .joining import join, joined_path
 from .passes import Passes
 from .profile import DECODE, Profile, peak_ram, ram_now
@@ -30,7 +29,7 @@ from .segments import CHECKS_FOLDER, STILLS_FOLDER, SegmentMaker, segment_file, 
 from .settings import Job, Limits, Settings
 from .still_writer import write_alpha
 from .summary import summarise
-from .work_folder import ANCHOR_MASK, CONFIG, SCHEMA_VERSION, SUMMARY, WorkFolder, load_track, save_track
+from .work_folder import ANCHOR_MASK, CONFIG, PLAN, SCHEMA_VERSION, SUMMARY, WorkFolder, load_track, save_track
 
 if TYPE_CHECKING:
     from .matte_model import MatteModel
@@ -81,7 +80,7 @@ def make_matte(
 
     Raises:
         FileExistsError: `out` holds something else.
-        OutOfMemory: see Limits.
+        OutOfMemory: see Limits and gpu_limits.
         EmptyBand, DetectionError, ClipError...: what the stages say.
     """
     videos = _videos(out, name, footage, settings)
@@ -92,8 +91,10 @@ def make_matte(
             folder.clear()
         return json.loads((out / SUMMARY).read_text(encoding="utf-8"))
     chunk = _chunk(folder, footage, settings, limits)
+    if limits.max_memory_gb and ram_now() is None:
+        notes += ("max_memory_gb changed nothing: this system doesn't tell what a process has",)
     write_json(out / CONFIG, config_used(Job(settings, limits, notes), footage, out, chunk))
-    profile = Profile()
+    profile = Profile(limits.max_memory_gb * 2**30)
     found, times = _found(folder, find, settings, profile)
     plan = [(start, min(start + chunk, len(times))) for start in range(0, len(times), chunk)]
     _make_segments(folder, plan, footage, found, settings, limits, model)
@@ -145,7 +146,7 @@ def _found(folder: WorkFolder, find: Find, settings: Settings, profile: Profile)
 
 def _chunk(folder: WorkFolder, footage: Footage, settings: Settings, limits: Limits) -> int:
     """Frames of a segment, as it was planned when the run began."""
-    file = folder.work / "plan.json"
+    file = folder.work / PLAN
     if not file.is_file():
         free = limits.max_memory_gb * 2**30 or _free_memory()
         frame = sum(sheet.size[0] * sheet.size[1] * 3 for sheet in footage.sheets)
@@ -173,14 +174,14 @@ def _make_segments(
     left = [number for number in range(len(plan)) if folder.finished(number) is None]
     if left and plan[left[0]][0]:
         learn_jumps(footage.clip)
-    profile = Profile()
+    profile = Profile(limits.max_memory_gb * 2**30)
     maker = SegmentMaker(footage, found, settings, model, folder.work, profile)
     total = sum(plan[number][1] - plan[number][0] for number in left)
     passing = progress(_frames(footage, plan, left, profile), total, "matting", lambda: maker.shown)
     for number, frames in groupby(passing, lambda item: item[0]):
         began = time.perf_counter()
         start, stop = plan[number]
-        about = maker.make(folder.renew(number), _within(limits, frames))
+        about = maker.make(folder.renew(number), ((frame, images) for _, frame, images in frames))
         if about["frames"] != stop - start:
             raise ClipError(
                 f"{footage.clip.name} ended after {start + about['frames']} frames; its track has {plan[-1][1]}"
@@ -205,23 +206,6 @@ def _frames(
                 return
             yield number, *item
         at = stop
-
-
-def _within(
-    limits: Limits, frames: Iterable[tuple[int, Frame, list[np.ndarray]]]
-) -> Iterator[tuple[Frame, list[np.ndarray]]]:
-    for _, frame, images in frames:
-        _require_memory(limits)
-        yield frame, images
-
-
-def _require_memory(limits: Limits) -> None:
-    used = ram_now() if limits.max_memory_gb else None
-    if used is not None and used > limits.max_memory_gb * 2**30:
-        raise OutOfMemory(
-            f"the process has {used / 2**30:.1f} GiB and may have {limits.max_memory_gb:g}: raise max_memory_gb, and "
-            "the same command goes on from the last finished segment; or begin anew with a smaller scale or tile"
-        )
 
 
 def _videos(out: Path, name: str, footage: Footage, settings: Settings) -> list[Video]:

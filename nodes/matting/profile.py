@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ..extraction.detection import Detection, Detector, describe_detector
 from ..media.clip import Clip, Frame
 
 DECODE, DETECT, TRACK, DISPARITY = "decode", "detect", "track", "disparity"
@@ -16,16 +19,23 @@ REFINE, UPSAMPLE, COLOURS, ENCODE = "refine", "upsample", "colours", "encode"
 STAGES = (DECODE, DETECT, TRACK, DISPARITY, REFINE, UPSAMPLE, COLOURS, ENCODE)
 
 
+class OutOfMemory(MemoryError, OSError):
+    """The run needs more than it may have, or than there is; what it has finished stays."""
+
+
 @dataclass
 class Profile:
     """What each stage takes. A stage inside another is not counted for the outer one.
 
     Attributes:
+        max_ram: bytes; a stage that begins when the process has more raises OutOfMemory. 0: no limit. It can only be
+            kept where the system tells what a process has (`ram_now`).
         seconds: by stage.
         ram: bytes that the process had at most when the stage began or ended; empty where the system doesn't tell.
         vram: bytes of GPU memory that torch had at most meanwhile; empty where it uses none.
     """
 
+    max_ram: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     ram: dict[str, int] = field(default_factory=dict)
     vram: dict[str, int] = field(default_factory=dict)
@@ -35,6 +45,7 @@ class Profile:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         self._turn()
+        self._require_ram()
         self._running.append(name)
         try:
             yield
@@ -48,6 +59,14 @@ class Profile:
         self.seconds, self.ram, self.vram = {}, {}, {}
         return taken
 
+    def _require_ram(self) -> None:
+        used = ram_now() if self.max_ram else None
+        if used is not None and used > self.max_ram:
+            raise OutOfMemory(
+                f"the process has {used / 2**30:.1f} GiB and may have {self.max_ram / 2**30:g}: raise max_memory_gb, "
+                "and the same command goes on from what is finished; or begin anew with a smaller scale or tile"
+            )
+
     def _turn(self) -> None:
         now, vram = time.perf_counter(), _vram_since_last()
         if self._running:
@@ -57,6 +76,20 @@ class Profile:
                 if used is not None:
                     most[name] = max(most.get(name, 0), used)
         self._since = now
+
+
+class TimedDetector:
+    """A detector whose work counts as detecting, also where a tracker asks it."""
+
+    def __init__(self, detector: Detector, profile: Profile):
+        self._detector, self._profile = detector, profile
+
+    def __call__(self, image: np.ndarray) -> list[Detection]:
+        with self._profile.stage(DETECT):
+            return self._detector(image)
+
+    def describe(self) -> str:
+        return describe_detector(self._detector)
 
 
 class TimedClip(Clip):

@@ -119,7 +119,8 @@ class SegmentMaker:
                      for (trimap, alpha, _), image in zip(found, images, strict=True)]  # fmt: skip
         every = self._settings.qc_every
         if every and (t % every == 0 or any(seen.get(t) for seen in self._found.detected)):
-            self._check(t, eyes, found)
+            with self._profile.stage(ENCODE):
+                self._check(t, eyes, found)
         self._write(t, images, whole, videos)
 
     def _write(

@@ -33,11 +33,14 @@ class Settings:
         subject: class of the detector that is wanted; every one of them is tracked.
         detector: a detector's file or name; "" proposes what moves.
         confidence: detections that score less are not taken for the subject.
-        anchor: the frame on which the subject is shown; -1: the first usable one.
+        anchor: the frame, counted from `start`, on which the subject is shown, or from which on it is looked for; -1:
+            the first usable one.
         boxes: (label, (x1, y1, x2, y2)) px of the clip on the anchor frame (frame 0 for -1).
-        masks: (label, file) of masks for the same frame, white inside; of another size they are scaled.
+        masks: (label, file) of masks for the same frame, white inside; of another size they are scaled. In stereo
+            boxes and masks are the left eye's.
         sam2: a SAM 2.1 checkpoint's file or name; "" is the embedded tracker.
-        newcomers: look for more of the subject every so many seconds of the clip; 0: only on the anchor frame.
+        newcomers: look for more of the subject every so many seconds of the clip, with the detector, which must be
+            surer of them (see anchor's SURE); 0: only on the anchor frame.
         scale: share of the clip's size that everything but the last step works at, one of SCALES.
         trimap_source, foreground, background, inside, outside: see TrimapChoices; px of the size worked at. In stereo
             trimaps are made from masks.
@@ -165,8 +168,9 @@ class Limits:
     """What a run may use, and what it tells; the pixels don't depend on it.
 
     Attributes:
-        max_memory_gb: stop, with every finished segment kept, when the process grows beyond it; 0: no limit.
-        max_vram_gb: the most that models may take of the GPU; 0: no limit.
+        max_memory_gb: stop, with what is finished kept, when the process grows beyond it; 0: no limit. Only on Linux.
+        max_vram_gb: the most that models may take of the GPU, see `gpu_limits`; 0: no limit. A learned method's tile
+            that was left open is made smaller for it.
         price_per_hour: of the machine, for the estimate of what a minute of footage costs; 0: no estimate.
         keep_segments: leave the work folder where it is when the run is done.
         device: "cuda": fail where models would run on the processor.

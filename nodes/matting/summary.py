@@ -58,7 +58,8 @@ def summarise(
         "tracker": found.tracks[0].tracker,
         **found.about,
         "flagged_frames": found.flagged,
-        "segments": {"count": len(plan), "frames": plan[0][1] - plan[0][0] if plan else 0},
+        "segments": {"count": len(plan), "frames": plan[0][1] - plan[0][0] if plan else 0,
+                     "wall_seconds": [round(part["wall"], 3) for part in parts]},
         "eyes": [_eye(n, parts) for n in range(len(found.tracks))],
         "files": files,
         "profile": {

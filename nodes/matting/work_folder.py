@@ -22,7 +22,7 @@ from ..media.writer import replacing
 SCHEMA = "physics-preserver/matte-run"
 SCHEMA_VERSION = 1
 WORK, ABOUT, SUMMARY, CONFIG = "unfinished", "run.json", "run_summary.json", "config_used.json"
-ANCHOR_MASK = "anchor_mask.auto.png"
+ANCHOR_MASK, PLAN = "anchor_mask.auto.png", "plan.json"
 # Of a file, its size, its time and so much of its beginning, middle and end tell it from another one.
 SAMPLE = 1 << 20
 
@@ -44,7 +44,7 @@ class WorkFolder:
             identity: JSON-able: everything that the results depend on.
 
         Returns:
-            Whether the run was finished already.
+            Whether the run was finished already. One of other settings that has found nothing yet is begun anew.
 
         Raises:
             FileExistsError: something else is in that place, or a run of other input or settings (what differs is
@@ -60,6 +60,10 @@ class WorkFolder:
         known = json.loads(before.read_text(encoding="utf-8"))
         # As JSON has it: tuples are lists there.
         differing = _differences(known.get("identity", {}), json.loads(json.dumps(about["identity"])))
+        if differing and before == file and {item.name for item in self.work.iterdir()} <= {ABOUT, PLAN}:
+            shutil.rmtree(self.work)  # it failed before anything was found, so that nothing is lost
+            write_json(file, about)
+            return False
         if differing:
             raise FileExistsError(
                 f"{self.folder} holds a run with another {', '.join(differing)}; choose another folder, or remove this "
@@ -154,6 +158,8 @@ def identity_of(path: str | Path | None) -> dict[str, Any]:
     if path is None:
         raise ClipError("frames in memory can't be told from others after a crash; give a file or a folder of images")
     path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
     files = natural_order(path) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:

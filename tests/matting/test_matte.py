@@ -12,6 +12,8 @@ from clips import audio_packets, with_audio
 from mattes import DISC_SIZE as SIZE
 from mattes import disc_alpha, disc_image, read_back
 from physics_preserver.nodes.extraction.detection import Detection, DetectionError
+from physics_preserver.nodes.extraction.prompts import PromptError
+from physics_preserver.nodes.matting import pipeline, profile
 from physics_preserver.nodes.matting.anchor import find_anchor, is_empty
 from physics_preserver.nodes.matting.matte import matte
 from physics_preserver.nodes.matting.scaled import enlarge, shrink
@@ -67,7 +69,9 @@ def test_a_clip_becomes_its_matte(tmp_path):
     assert np.abs(colours[5][outside].astype(int) - (0, 255, 0)).mean() < 4
     written = json.loads((tmp_path / "out/run_summary.json").read_text())
     assert written == json.loads(json.dumps(summary)) and written["schema"] == "physics-preserver/matte"
-    assert written["source"]["frames"] == 24 and written["segments"] == {"count": 4, "frames": 7}
+    assert written["source"]["frames"] == 24
+    segments = written["segments"]
+    assert (segments["count"], segments["frames"], len(segments["wall_seconds"])) == (4, 7, 4)
     assert json.loads((tmp_path / "out/config_used.json").read_text())["formats"] == list(formats)
     seconds = written["profile"]["wall_seconds"]
     minutes = float(times[-1] + Fraction(1, 24)) / 60
@@ -102,6 +106,36 @@ def test_a_run_stops_at_its_memory_limit_and_goes_on_without(tmp_path):
     with pytest.raises(MemoryError, match="may have 0.001"):
         matte(clip, tmp_path / "out", job(Limits(max_memory_gb=0.001), chunk=4))
     assert matte(clip, tmp_path / "out", job(chunk=4))["source"]["frames"] == 8
+
+
+def test_a_run_that_found_nothing_yet_is_begun_anew_with_other_settings(tmp_path):
+    clip = disc_clip(tmp_path / "disc.mp4", frames=8)
+    with pytest.raises(PromptError, match="is not inside 160x96"):
+        matte(clip, tmp_path / "out", job(boxes=(("person", (500.0, 10.0, 600.0, 90.0)),)))
+    assert matte(clip, tmp_path / "out", job())["labels"] == ["person"]
+    with pytest.raises(FileExistsError, match="another boxes"):
+        matte(clip, tmp_path / "out", job(boxes=(("person", (500.0, 10.0, 600.0, 90.0)),)))
+
+
+def test_the_memory_limit_holds_while_the_clip_is_tracked(tmp_path, monkeypatch):
+    clip = disc_clip(tmp_path / "disc.mp4", frames=8)
+    asked = []
+    monkeypatch.setattr(profile, "ram_now", lambda: asked.append(0) or len(asked) * 2**28)
+    with pytest.raises(MemoryError, match="and may have 1: raise max_memory_gb"):
+        matte(clip, tmp_path / "out", job(Limits(max_memory_gb=1)))
+    assert not (tmp_path / "out/unfinished/found.json").exists()
+    monkeypatch.setattr(profile, "ram_now", lambda: None)
+    monkeypatch.setattr(pipeline, "ram_now", lambda: None)
+    summary = matte(clip, tmp_path / "out", job(Limits(max_memory_gb=1)))
+    assert summary["notes"] == ["max_memory_gb changed nothing: this system doesn't tell what a process has"]
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    clip = disc_clip(tmp_path / "disc.mp4", frames=2)
+    with pytest.raises(FileNotFoundError, match=r"no.png: there is no such file"):
+        matte(clip, tmp_path / "out", job(boxes=(), masks=(("person", str(tmp_path / "no.png")),)))
+    with pytest.raises(FileNotFoundError, match="of numbered images name the folder that they are in"):
+        matte(str(tmp_path / "%06d.png"), tmp_path / "out", job())
 
 
 def yellow(image: np.ndarray) -> list[Detection]:

@@ -1,5 +1,6 @@
 """Someone who walks in later is looked for, taken in and said; and what was detected is drawn."""
 
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -80,6 +81,20 @@ def test_who_comes_later_gets_a_track_and_a_label(clip):
         elif t > COMES + 4:
             overlap = (seen[1] & truth[1]).sum() / (seen[1] | truth[1]).sum()
             assert overlap > 0.8, (t, overlap)
+
+
+def test_a_detector_that_guides_the_tracker_counts_as_detecting(clip, monkeypatch):
+    calls = []
+
+    def slowly(image: np.ndarray) -> list[Detection]:
+        calls.append(0)
+        time.sleep(0.02)
+        return people(image)
+
+    monkeypatch.setattr(finding, "open_detector", lambda file: slowly)
+    taking = finding.Profile()
+    finding.find_flat(open_clip(clip), settings(newcomers=0.0), taking)
+    assert len(calls) > FRAMES / 2 and taking.seconds["detect"] > 0.02 * len(calls)
 
 
 def loosely(image: np.ndarray) -> list[Detection]:
