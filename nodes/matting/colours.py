@@ -46,8 +46,12 @@ def foreground_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 def composite(colours: np.ndarray, alpha: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
     """uint8 [H, W, 3]: foreground colours over one colour, RGB 0..255."""
-    share = alpha[..., None]
-    return np.rint(colours * share + np.array(background, np.float32) * (1 - share)).astype(np.uint8)
+    whole = np.empty_like(colours)
+    for rows in spans(len(colours), TILE, 0):
+        part = np.s_[rows.start : rows.stop]
+        share = alpha[part][..., None]
+        whole[part] = np.rint(colours[part] * share + np.array(background, np.float32) * (1 - share))
+    return whole
 
 
 def _fused(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -52,8 +52,9 @@ class Encoding:
         return self.holds != GREY
 
 
-# Encoders look few frames ahead: they would hold 40 of them, which are gigabytes at VR180's size.
-_X265 = "bframes=0:rc-lookahead=8:frame-threads=2:log-level=error"
+# Encoders look few frames ahead and back, and work on one at a time, by rows: else they would hold 40 of them, which
+# are gigabytes at VR180's size (tests/benchmarks/encoder_memory.py).
+_X265 = "bframes=0:rc-lookahead=3:frame-threads=1:ref=2:log-level=error"
 _MP4_OR = (".mov", ".mkv")
 _VP9 = {"crf": "18", "b": "0", "auto-alt-ref": "0", "lag-in-frames": "0", "deadline": "good", "cpu-used": "4"}
 
@@ -89,14 +90,24 @@ PREVIEW = Encoding(
     {"crf": "20", "preset": "veryfast", "bf": "0", **REPEATABLE},
 )  # fmt: skip
 
+# 10 bits of 8.
+TEN_BITS = np.rint(np.arange(256) * (1023 / 255)).astype(np.uint16)
+
 # Numbered pictures of the alpha alone, by their bits.
 STILLS = {"png8": 8, "png16": 16}
 
 
 def alpha_levels(alpha: np.ndarray, bits: int) -> np.ndarray:
     """uint8 or uint16 [H, W] of 0 .. 2 ** bits - 1 from alpha, float [H, W] in 0..1."""
-    kind = np.uint8 if bits <= 8 else np.uint16
-    return np.rint(np.clip(alpha, 0, 1) * np.float32(2**bits - 1)).astype(kind)
+    return _levels(alpha, 0, 2**bits - 1, np.uint8 if bits <= 8 else np.uint16)
+
+
+def _levels(alpha: np.ndarray, black: int, span: int, kind: type) -> np.ndarray:
+    """black + span * alpha, rounded; in one copy, as a VR180 frame has 19 million samples."""
+    levels = np.clip(alpha, 0, 1, dtype=np.float32)
+    levels *= np.float32(span)
+    levels += np.float32(black)
+    return np.rint(levels, out=levels).astype(kind)
 
 
 def add_video(
@@ -153,13 +164,12 @@ def make_frame(
         return av.VideoFrame.from_ndarray(np.dstack([alpha_levels(alpha, 8), colours]), format="argb")
     frame = av.VideoFrame(alpha.shape[1], alpha.shape[0], pixels)
     if pixels.startswith("gbrap"):
-        levels = np.rint(colours.astype(np.float32) * (1023 / 255)).astype(np.uint16)
-        for plane, channel in zip(frame.planes, (levels[..., 1], levels[..., 2], levels[..., 0]), strict=False):
-            _fill(plane, channel)
+        for plane, channel in zip(frame.planes, (1, 2, 0), strict=False):
+            _fill(plane, TEN_BITS[colours[..., channel]])
     else:
         opaque = _converted(colours, pixels.replace("yuva", "yuv"), look)
         for plane, source in zip(frame.planes, opaque.planes, strict=False):
-            plane.update(bytes(source))
+            plane.update(source)
         frame.color_primaries, frame.color_trc = look.primaries, look.transfer
         frame.colorspace, frame.color_range = matrix_for(look), LIMITED_RANGE
     _fill(frame.planes[3], alpha_levels(alpha, 10 if pixels.endswith("10le") else 8))
@@ -170,7 +180,7 @@ def _grey(alpha: np.ndarray, pixels: str) -> Any:
     if pixels == "gray16le":
         return av.VideoFrame.from_ndarray(alpha_levels(alpha, 16), format=pixels)
     frame = av.VideoFrame(alpha.shape[1], alpha.shape[0], pixels)
-    _fill(frame.planes[0], np.rint(64 + 876 * np.clip(alpha, 0, 1)).astype(np.uint16))  # 10 bits, limited range
+    _fill(frame.planes[0], _levels(alpha, 64, 876, np.uint16))  # 10 bits, limited range
     for plane in frame.planes[1:]:
         _fill(plane, np.full((plane.height, plane.width), 512, np.uint16))
     return frame

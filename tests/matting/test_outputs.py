@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 from clips import audio_packets, with_audio
+from hair import hair
 from mattes import BACKGROUND, SIZE, picture, read_back
 from physics_preserver.nodes.matting.colours import composite, foreground_colours
 from physics_preserver.nodes.matting.encodings import ENCODINGS, GREY, KEYED, STILLS
@@ -91,6 +92,43 @@ def test_composites_of_estimated_colours_have_no_halo():
     assert clean < halo / 5 and clean < 4
     inside = alpha == 1
     assert np.array_equal(foreground_colours(filmed, alpha)[inside], filmed[inside])
+
+
+def test_hair_over_something_else_has_no_halo():
+    """Estimated colours of strands thinner than a pixel, before a bright ground, against the true ones."""
+    alpha = hair(192).alpha
+    y, x = np.mgrid[:192, :192].astype(np.float32)
+    front = np.dstack([96 + 12 * np.sin(x / 3), 58 + 12 * np.sin(y / 4), 34 + 0 * x])
+    ground = np.dstack([170 + 50 * np.sin(x / 7 + y / 5), 190 + 30 * np.sin(y / 9), 200 + 0 * x])
+    share = alpha[..., None]
+    filmed = np.rint(front * share + ground * (1 - share)).astype(np.uint8)
+    edge = (alpha > 0.02) & (alpha < 0.98)
+    for below in ((0, 0, 0), (0, 255, 0), (255, 255, 255)):
+        truth = front * share + np.array(below) * (1 - share)
+        halo = (composite(filmed, alpha, below) - truth)[edge]
+        clean = (composite(foreground_colours(filmed, alpha), alpha, below) - truth)[edge]
+        assert np.abs(clean).mean() < 0.2 * np.abs(halo).mean() and np.abs(clean).mean() < 4.5
+        assert halo.mean() > 18 and abs(clean.mean()) < 2
+
+
+# What players and editors read in each file: FFmpeg's tag, pixel format, primaries, transfer, matrix, range.
+SAID = {
+    "prores4444": ("ap4h", "yuva444p12le", 1, 1, 1, 1), "qtrle": ("rle ", "argb", 2, 2, 2, 0),
+    "ffv1": ("\0\0\0\0", "gbrap10le", 1, 1, 2, 0), "vp9": ("\0\0\0\0", "yuv420p", 1, 1, 1, 1),
+    "grey-hevc": ("hvc1", "yuv420p10le", 1, 1, 1, 1), "grey-ffv1": ("\0\0\0\0", "gray16le", 1, 1, 2, 0),
+    "green-h264": ("avc1", "yuv420p", 1, 1, 1, 1), "green-hevc": ("hvc1", "yuv420p", 1, 1, 1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_what_files_say_about_their_pixels(tmp_path, name):
+    path, _ = write(tmp_path, name, STEADY[:2], Fraction(1, 24000), segments=(0, 2))
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        colours = context.color_primaries, context.color_trc, context.colorspace, context.color_range
+        assert (context.codec_tag, context.pix_fmt, *colours) == SAID[name]
+        assert (stream.metadata.get("alpha_mode") == "1") == (name == "vp9")
 
 
 def test_every_format_that_is_offered_has_its_encoding():
