@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..extraction.flow import grid, round_trip_error, sample
+from .trimap import distance
 
 # Half the width, px, of the band around the outline (where alpha crosses .5) in which edges are judged.
 BAND = 5.0
@@ -27,10 +28,7 @@ def outline_band(alpha: np.ndarray) -> np.ndarray:
     inside = alpha >= 0.5
     if not inside.any() or inside.all():
         return np.zeros(alpha.shape, bool)
-    within, without = (
-        cv2.distanceTransform(side.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (inside, ~inside)
-    )
-    return np.asarray(within + without <= BAND)
+    return np.asarray(distance(inside) + distance(~inside) <= BAND)
 
 
 def softness(alpha: np.ndarray, band: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .trimap import INSIDE, OUTSIDE, UNKNOWN, band_box
+from .trimap import INSIDE, OUTSIDE, UNKNOWN, band_box, distance
 
 # Half the side, px, of the windows in which the colours of both sides are gathered; the wide ones where the narrow ones
 # don't reach both, as on the tips of hair.
@@ -149,14 +149,14 @@ def certainty(mask: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     Args:
         mask, unknown: bool [H, W].
     """
-    to_outline = _distance(mask) + _distance(~mask)
-    way = to_outline / np.maximum(to_outline + _distance(unknown), 1)
+    to_outline = distance(mask) + distance(~mask)
+    way = to_outline / np.maximum(to_outline + distance(unknown), 1)
     return np.where(unknown, LEAST_WEIGHT + (1 - LEAST_WEIGHT) * way * way, 1).astype(np.float32)
 
 
 def halved(trimap: np.ndarray) -> np.ndarray:
     """float32 [H, W] of 0 and 1: each unknown pixel to the nearer of what is known; uint8 trimap of 0, 128, 255."""
-    to_inside, to_outside = (_distance(trimap != value) for value in (INSIDE, OUTSIDE))
+    to_inside, to_outside = (distance(trimap != value) for value in (INSIDE, OUTSIDE))
     return (to_inside < to_outside).astype(np.float32)
 
 
@@ -189,8 +189,8 @@ def _fit(planes: Sequence[Any], sides: np.ndarray, weight: np.ndarray, radius: i
     # What is half inside has the colours of neither side.
     inside, outside = (_gather(planes, weight * np.maximum(2 * side - 1, 0), radius) for side in (sides, 1 - sides))
     present = (inside.share >= PRESENT) & (outside.share >= PRESENT)
-    slopes, offset, distance = _line_between(inside, outside)
-    trust = np.where(present, np.clip((distance - DOUBTED) / (BELIEVED - DOUBTED), 0, 1), 0).astype(np.float32)
+    slopes, offset, apart = _line_between(inside, outside)
+    trust = np.where(present, np.clip((apart - DOUBTED) / (BELIEVED - DOUBTED), 0, 1), 0).astype(np.float32)
     total = _mean(trust, radius)
     scale = 1 / np.maximum(total, 1e-6)
     alpha = _mean(offset * trust, radius)
@@ -230,8 +230,3 @@ def _line_between(inside: _Side, outside: _Side) -> tuple[list[np.ndarray], np.n
 def _mean(plane: np.ndarray, radius: int) -> np.ndarray:
     """float32 [h, w]: the mean over the window around each pixel, mirrored at the edges; as quick for wide ones."""
     return cv2.blur(plane, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
-
-
-def _distance(of: np.ndarray) -> np.ndarray:
-    """float32 [h, w]: px from each pixel of a bool mask to the nearest outside it; huge where there is none."""
-    return cv2.distanceTransform(of.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

@@ -14,6 +14,8 @@ from .methods import SOURCES
 
 OUTSIDE, UNKNOWN, INSIDE = 0, 128, 255
 
+# The distance, px, to what is nowhere.
+FAR = 65536.0
 # The logit of what no object is near to.
 SURELY_NOT = -32.0
 
@@ -172,14 +174,20 @@ def from_mask(mask: np.ndarray, inside: float, outside: float) -> np.ndarray:
     if near.all():  # the mask fills all of the rectangle, whose margin the picture cuts off on every side
         return trimap
     view = trimap[part]
-    view[near & (_distance(near) <= inside)] = UNKNOWN
-    view[~near & (_distance(~near) <= outside)] = UNKNOWN
+    view[near & (distance(near) <= inside)] = UNKNOWN
+    view[~near & (distance(~near) <= outside)] = UNKNOWN
     return trimap
 
 
-def _distance(of: np.ndarray) -> np.ndarray:
-    """float32 [h, w]: px from each pixel of a bool mask to the nearest outside it."""
-    return cv2.distanceTransform(of.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+def distance(of: np.ndarray) -> np.ndarray:
+    """float32 [h, w]: px from each pixel of a bool mask to the nearest outside it; FAR where there is none.
+
+    OpenCV's roots differ in the last bit with where the arrays lie in memory, so that no matte would come out twice
+    the same: they are taken anew, of the whole numbers that squared distances are.
+    """
+    found = cv2.distanceTransform(of.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    squared = np.square(np.minimum(found, FAR))
+    return np.sqrt(np.rint(squared, out=squared), out=squared)
 
 
 def from_logits(logits: np.ndarray, size: tuple[int, int], foreground: float, background: float) -> np.ndarray:
