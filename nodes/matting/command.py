@@ -15,10 +15,14 @@ from .summary import in_words
 
 DESCRIPTION = f"""\
 Make the matte of a clip of any length: find the subject, track it, refine its edges, write alpha or a keyed video with
-the clip's own sound. A run that died or was interrupted goes on from the segment it was in, by the same command.
+the clip's own sound. A run that died or was interrupted goes on from the segment it was in, by the same command; one
+that was still tracking begins that pass over the clip again (of two eyes, a pass that was done is kept).
 
 Formats: {", ".join(f"{name} (PNG)" for name in STILLS)},
 {chr(10).join(f"  {name:11s} {item.suffix}  {item.holds}; {item.note}" for name, item in ENCODINGS.items())}
+
+Straight colours are not multiplied by alpha. Where a container can't hold the clip's sound, .webm and .mov become
+.mkv, and .mp4 becomes .mov or .mkv; where none can, that is said before any work.
 
 Beside them: qc/ with trimaps, alphas, confidence and overlays, config_used.json, run_summary.json."""
 

@@ -17,8 +17,9 @@ from .colours import composite
 # BT.2020's primaries, and its matrix for luma that is not constant, have the same number in H.273.
 BT2020 = 9
 
-# What a frame of an encoding holds: colours and alpha, alpha as grey, or the colours over a key colour.
-STRAIGHT, GREY, KEYED = "colours and alpha", "alpha as grey", "colours over a key colour"
+# What a frame of an encoding holds: colours that are not multiplied by alpha, and alpha; alpha as grey; or the colours
+# over a key colour.
+STRAIGHT, GREY, KEYED = "straight colours and alpha", "alpha as grey", "colours over a key colour"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,6 +96,8 @@ def make_matte(
     write_json(out / CONFIG, config_used(Job(settings, limits, notes), footage, out, chunk))
     profile = Profile(limits.max_memory_gb * 2**30)
     found, times = _found(folder, find, settings, profile)
+    if videos:
+        _require_rising(footage.clip.name, times)
     plan = [(start, min(start + chunk, len(times))) for start in range(0, len(times), chunk)]
     _make_segments(folder, plan, footage, found, settings, limits, model)
     started = time.perf_counter()
@@ -160,6 +162,16 @@ def _free_memory() -> float:
         return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return 8.0 * 2**30
+
+
+def _require_rising(name: str, times: list[Fraction]) -> None:
+    """A video can't hold frames whose times stand still or go back."""
+    for t, (before, at) in enumerate(pairwise(times), start=1):
+        if at <= before:
+            raise ClipError(
+                f"{name}: frame {t} is shown at {float(at):.3f} s, the one before it at {float(before):.3f} s; a video "
+                "needs times that rise: encode the clip anew, or choose png8 or png16 alone"
+            )
 
 
 def _make_segments(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,18 +30,15 @@ def write(name: str, width: int, height: int, frames: int, folder: Path) -> None
     image = noise.repeat(16, axis=0).repeat(16, axis=1)
     y, x = np.ogrid[:height, :width]
     alpha = np.clip((height / 3 - np.hypot(x - width / 2, y - height / 2)) / 40, 0, 1).astype(np.float32)
-    done, took = None, 0.0
-    if name != NOTHING:
-        encoding = ENCODINGS[name]
-        file = folder / f"x{encoding.suffix}"
-        start = time.perf_counter()
-        with SegmentWriter(file, encoding, (height, width), Fraction(30)) as segment:
-            for t in range(frames):
-                segment.write(np.roll(image, 8 * t, axis=1), np.roll(alpha, 8 * t, axis=1), (0, 255, 0))
-        took, done = time.perf_counter() - start, file.stat().st_size
-    else:
+    file = folder / f"x{ENCODINGS[name].suffix if name != NOTHING else ''}"
+    place = nullcontext() if name == NOTHING else SegmentWriter(file, ENCODINGS[name], (height, width), Fraction(30))
+    start = time.perf_counter()
+    with place as segment:
         for t in range(frames):
-            np.roll(image, 8 * t, axis=1), np.roll(alpha, 8 * t, axis=1)
+            picture = np.roll(image, 8 * t, axis=1), np.roll(alpha, 8 * t, axis=1)
+            if segment is not None:
+                segment.write(*picture, (0, 255, 0))
+    took, done = time.perf_counter() - start, None if name == NOTHING else file.stat().st_size
     print(json.dumps({"peak": peak_ram(), "seconds": took / frames, "bytes": done}))
 
 

@@ -15,7 +15,7 @@ from clips import remuxed, sound_tracks, with_sound
 from mattes import DISC_SIZE, disc_alpha, disc_image, read_back
 from physics_preserver.nodes.matting.matte import matte
 from physics_preserver.nodes.matting.settings import Job, Settings
-from physics_preserver.nodes.media.clip import Look
+from physics_preserver.nodes.media.clip import ClipError, Look
 from physics_preserver.nodes.media.open import open_clip
 
 STEADY = [Fraction(n, 24) for n in range(10)]
@@ -153,3 +153,20 @@ def test_sound_and_picture_of_a_transport_stream_stay_together(tmp_path):
     assert [data for _, data in ours] == [data for _, data in theirs]
     # Sound's clock is 1 / 48000 s there and 1 / 90000 s here.
     assert max(abs(a + begin - b) for (a, _), (b, _) in zip(ours, theirs, strict=True)) <= Fraction(1, 48000)
+
+
+def test_times_that_stand_still_are_told_before_the_work(tmp_path):
+    """Two frames at one time, as editors and recorders that stumble write them."""
+    one = coded(tmp_path / "b.mov", codec="png", pixels="rgb24")
+    with av.open(str(one)) as old, av.open(str(tmp_path / "a.mov"), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for n, packet in enumerate(old.demux(video=0)):
+            if packet.pts is not None:
+                packet.stream, packet.pts = stream, packet.pts + (packet.duration if n < 4 else 0)
+                new.mux(packet)
+    chosen = {"boxes": (("person", BOX),), "qc_every": 0}
+    with pytest.raises(ClipError, match=r"a.mov: frame 4 is shown at 0.16\d s, the one before it at 0.16\d s; a video"):
+        matte(tmp_path / "a.mov", tmp_path / "out", Job(Settings(formats=("qtrle",), **chosen)))
+    assert not list((tmp_path / "out/unfinished").glob("segment*"))
+    stills = matte(tmp_path / "a.mov", tmp_path / "stills", Job(Settings(formats=("png8",), **chosen)))
+    assert stills["source"]["frames"] == 10
