@@ -56,10 +56,15 @@ def tiny_vitmatte() -> dict[str, torch.Tensor]:
 
 def vit_s(kind: str) -> torch.nn.Module:
     """A MEMatte or a ViTMatte of the published small size with the weights that it is made with."""
+    return published(kind, 384)
+
+
+def published(kind: str, width: int) -> torch.nn.Module:
+    """A MEMatte or a ViTMatte as published: of width 384 (ViT-S) or 768 (ViT-B)."""
     if kind == "mematte":
-        return mematte.MEMatte(mematte.Architecture(384, 64, 12, (2, 5, 8, 11), 14, 14)).eval()
+        return mematte.MEMatte(mematte.Architecture(width, 64, 12, (2, 5, 8, 11), 14, 14)).eval()
     windowed = [n for n in range(12) if n % 3 != 2]
-    about = {"width": 384, "heads": 6, "layers": 12, "mlp_ratio": 4, "patch": 16, "pretrained": 224, "image": 512,
-             "window": 14, "windowed": windowed, "whole": [2, 5, 8, 11], "detail": [48, 96, 192],
+    about = {"width": width, "heads": width // 64, "layers": 12, "mlp_ratio": 4, "patch": 16, "pretrained": 224,
+             "image": 512, "window": 14, "windowed": windowed, "whole": [2, 5, 8, 11], "detail": [48, 96, 192],
              "fused": [256, 128, 64, 32]}  # fmt: skip
     return vitmatte.build(about).eval()

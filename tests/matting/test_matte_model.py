@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
 
-from mematte_nets import TINY_VITMATTE, tiny_mematte, tiny_vitmatte  # noqa: E402
+from mematte_nets import TINY_VITMATTE, published, tiny_mematte, tiny_vitmatte  # noqa: E402
 from physics_preserver.nodes.matting.checkpoints import find_matte_model, matte_files  # noqa: E402
 from physics_preserver.nodes.matting.matte_model import CheckpointError, load_matte_model, prepared  # noqa: E402
 from physics_preserver.nodes.matting.refine import open_refiner  # noqa: E402
@@ -87,6 +87,30 @@ def test_vitmatte_is_read_without_its_config_and_normalised_as_it_was_trained(mo
     assert np.abs(alpha - outputs["trained"]).max() < 1e-5
     assert np.abs(alpha - outputs["processor"]).max() > 1e-3
     assert prepared(image, trimap).shape == (4, 96, 96)
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "name", "parameters"),
+    [
+        ("mematte", 384, "MEMatte ViT-S", 29_191_293),
+        ("mematte", 768, "MEMatte ViT-B", 110_107_389),
+        ("vitmatte", 384, "ViTMatte S", 25.8e6),
+        ("vitmatte", 768, "ViTMatte B", 96.7e6),
+    ],
+)
+def test_every_published_size_has_as_many_parameters_as_the_authors_and_is_told_by_them(kind, width, name, parameters):
+    """MEMatte's numbers are those of the authors' code, instantiated; ViTMatte's are in its publication, rounded."""
+    pytest.importorskip("transformers")
+    from physics_preserver.nodes.matting import mematte, vitmatte
+
+    with torch.device("meta"):
+        net = published(kind, width)
+    within = 0 if kind == "mematte" else 0.1e6
+    assert sum(parameter.numel() for parameter in net.parameters()) == pytest.approx(parameters, abs=within)
+    weights = net.state_dict()
+    architecture, about = mematte.recognise(weights), vitmatte.recognise(weights)
+    assert (architecture is None) == (kind == "vitmatte") and (about is None) == (kind == "mematte")
+    assert name == (architecture.name if architecture is not None else vitmatte.name_of(about or {}))
 
 
 def test_files_that_are_no_checkpoint_are_refused_in_a_sentence(models):
