@@ -145,7 +145,9 @@ def describe_input(
 
         found["model"] = identity_of(find_matte_model(settings.model))
     elif model is not None:
-        found["model"] = [model.name, model.file, str(model.dtype)]
+        found["model"] = [model.name, model.file]
+    if model is not None:  # "auto" is another type on another machine, and segments of both would be put together
+        found["computed_in"] = str(model.dtype)
     return found
 
 

@@ -24,8 +24,10 @@ from physics_preserver.nodes.cli import main  # noqa: E402
 from physics_preserver.nodes.extraction import sam2_build  # noqa: E402
 from physics_preserver.nodes.extraction.sam2_model import load_sam2  # noqa: E402
 from physics_preserver.nodes.extraction.sam2_stream import SAM2Stream  # noqa: E402
+from physics_preserver.nodes.matting.matte import matte, run_key  # noqa: E402
 from physics_preserver.nodes.matting.matte_model import load_matte_model  # noqa: E402
 from physics_preserver.nodes.matting.refine import open_refiner  # noqa: E402
+from physics_preserver.nodes.matting.settings import Job, Settings  # noqa: E402
 from physics_preserver.nodes.matting.trimap import from_mask  # noqa: E402
 from physics_preserver.nodes.media.open import open_clip  # noqa: E402
 from physics_preserver.nodes.media.writer import LosslessWriter  # noqa: E402
@@ -73,6 +75,7 @@ def disc_clip(path: Path, shown: list[int]) -> Path:
     return path
 
 
+BOX = (("person", (18.0, 28.0, 62.0, 72.0)),)
 ON_DISC = ("--boxes", "person=18,28,62,72", "--inside", 4, "--outside", 4)
 
 
@@ -243,3 +246,13 @@ def test_tiles_leave_no_seam_and_little_of_where_they_lie(models, kind):
     assert 0 < apart.mean() < 0.01 and apart.max() < 0.07
     # In 256 px two tiles without overlap meet at column 128, and the alpha jumps there.
     assert step(here, 128) < 0.5 * step(alpha(0), 128), (step(here, 128), step(alpha(0), 128))
+
+
+def test_a_model_in_another_precision_is_another_run(tmp_path, models):
+    clip, chosen = disc_clip(tmp_path / "disc.mp4", [0, 1]), Settings(boxes=BOX, method="mematte", qc_every=0)
+    first, other = (load_matte_model(models["mematte"], precision) for precision in ("fp32", "bf16"))
+    matte(clip, tmp_path / "out", Job(chosen), model=first)
+    matte(clip, tmp_path / "out", Job(chosen), model=load_matte_model(models["mematte"], "auto"))  # fp32, too
+    with pytest.raises(FileExistsError, match="another computed_in|another input"):
+        matte(clip, tmp_path / "out", Job(chosen), model=other)
+    assert run_key(clip, Job(chosen), model=first) != run_key(clip, Job(chosen), model=other)
