@@ -16,6 +16,10 @@ GUIDES_FROM_VIDEO = (POSE, DEPTH)
 TIGHT, BOX = "tight", "box"
 SHAPES = (TIGHT, BOX)
 
+# How a number of frames becomes 4 n + 1: the last are left out, or the last one is repeated.
+TRIM, PAD = "trim", "pad"
+FITS = (TRIM, PAD)
+
 # In which a composite is made: the control's own, or the whole source's.
 CONTROL, SOURCE = "control", "source"
 SIZES = (CONTROL, SOURCE)

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from .choices import GUIDES, REPAINT, SHAPES
+from .choices import FITS, GUIDES, REPAINT, SHAPES, SIZES
 
 COMPOSITE = """\
 Put the original back wherever the generator was not to change it: outside the masks that condition made, as VACE reads
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, help="px, made a multiple of 16 (default: the clip's)")
     parser.add_argument("--height", type=int, help="px, made a multiple of 16 (default: the clip's)")
     parser.add_argument(
-        "--length", choices=("trim", "pad"), default="trim",
+        "--length", choices=FITS, default=FITS[0],
         help="how the number of frames becomes 4n+1 (default: trim)",
     )  # fmt: skip
     parser.add_argument(
@@ -64,7 +64,7 @@ def add_composite_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="a new video")
     parser.add_argument(
-        "--size", choices=("control", "source"), default="control",
+        "--size", choices=SIZES, default=SIZES[0],
         help="the control's part of the picture in its size, or the source's whole picture (default: control)",
     )  # fmt: skip
     parser.add_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,9 @@ class Sampling:
         return run
 
 
-def footage_of(clip: Clip, track: Track, plan: ControlPlan, choices: Choices, guide_video: Any, frames: Any) -> Footage:
+def footage_of(
+    clip: Clip, track: Track, plan: ControlPlan, choices: Choices, guide_video: Any, frames: Sequence[int | None]
+) -> Footage:
     """What windows are cut out of; `clip` is listed once, so that reading from its middle is quick from then on."""
     from ..media.open import open_clip
     from .guides import require_guide
@@ -83,13 +85,13 @@ def folder_of_run(hidden: Any, prefix: str, without: Collection[str] = ()) -> tu
         prefix: of the folder's name.
         without: inputs of the node that don't matter.
     """
-    from .identity import NeverTheSame, workflow_key
+    from .identity import KEY_LENGTH, NeverTheSame, workflow_key
 
     notes: list[str] = []
     try:
         key = workflow_key(hidden.dynprompt.get_node, hidden.unique_id, host.named_files, without)
     except NeverTheSame as reason:
-        key = uuid.uuid4().hex[:16]
+        key = uuid.uuid4().hex[:KEY_LENGTH]
         notes.append(f"this run can't be continued after a crash: {reason}")
     return host.keyed_output_folder(prefix, key), notes
 

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import InputImpl, io
 
 from .. import host
-from .choices import SIZES
+from .choices import FITS, SIZES
 from .input_nodes import Control, clip_inputs, guide_inputs, lead_in_input, mask_inputs, picture_inputs, size_inputs
 
 
@@ -29,8 +29,8 @@ class VACEControl(io.ComfyNode):
                 *size_inputs(0, 0),
                 io.Combo.Input(
                     "length",
-                    options=["trim", "pad"],
-                    default="trim",
+                    options=list(FITS),
+                    default=FITS[0],
                     tooltip="VACE takes 4n + 1 frames: leave out up to 3 at the end, or repeat the last one.",
                 ),
                 *mask_inputs(),

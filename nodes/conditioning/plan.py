@@ -9,13 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .choices import ConditioningError
-from .latents import TRAINED_LENGTH
+from .choices import FITS, PAD, TRIM, ConditioningError
+from .latents import GROUP, TRAINED_LENGTH
+from .windows import whole_groups, whole_length
 
-# The model's patches span 16 px and its VAE packs 4 frames after the first into one.
-SIZE_STEP, LENGTH_STEP = 16, 4
-
-FITS = ("trim", "pad")
+# The model's patches span 16 px.
+SIZE_STEP = 16
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def plan_control(
     frames: int,
     width: int | None = None,
     height: int | None = None,
-    fit: str = "trim",
+    fit: str = TRIM,
     lead_in: int = 0,
 ) -> ControlPlan:
     """Decide size, crop and length.
@@ -110,22 +109,20 @@ def plan_control(
         raise ConditioningError(f"length can be fitted by {' or '.join(FITS)}, not {fit!r}")
     if frames < 1:
         raise ConditioningError("there are no frames to make a control from")
-    if lead_in < 0:
-        raise ConditioningError(f"a lead-in has 0 frames or more, not {lead_in}")
+    before = whole_groups(lead_in)
     notes: list[str] = []
     size = _target_size(source_size, width, height, notes)
     scale = max(target / source for target, source in zip(size, source_size, strict=True))
     scaled = tuple(max(target, round(source * scale)) for target, source in zip(size, source_size, strict=True))
-    kept = (frames - 1) // LENGTH_STEP * LENGTH_STEP + 1
-    shown: list[int | None] = list(range(frames if fit == "pad" else kept))
-    if kept != frames and fit == "trim":
+    kept = whole_length(frames)
+    shown: list[int | None] = list(range(frames if fit == PAD else kept))
+    if kept != frames and fit == TRIM:
         notes.append(f"the last {frames - kept} of {frames} frames are left out: VACE takes 4 n + 1")
-    if kept != frames and fit == "pad":
-        extra = kept + LENGTH_STEP - frames
+    if kept != frames and fit == PAD:
+        extra = kept + GROUP - frames
         shown.extend([None] * extra)
         notes.append(f"{frames} frames became {len(shown)} with copies of the last one: VACE takes 4 n + 1")
-    if lead_in:
-        before = -(-lead_in // LENGTH_STEP) * LENGTH_STEP
+    if before:
         shown[:0] = [None] * before
         notes.append(
             f"the first {before} generated frames are lead-in, shown the first frame of the clip: drop them, as "

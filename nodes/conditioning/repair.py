@@ -95,6 +95,7 @@ def repair(
     attempts: int,
     window: int,
     overlap: int,
+    lead_in: int = 0,
 ) -> Repaired:
     """Repair a generated clip.
 
@@ -111,7 +112,7 @@ def repair(
         place: see Place. A file that is there already, from a run that broke off, is used.
         seed: of the run that made the clip. Run n of attempt k, both from 0, has seed + (k + 1) * SEED_STEP + n.
         attempts: at most.
-        window, overlap: as for `plan_windows`; a longer range takes several windows.
+        window, overlap, lead_in: as for `plan_range`; a longer range takes several windows.
 
     Raises:
         ConditioningError: the clip has another size or length than the footage, or the report another length.
@@ -131,7 +132,8 @@ def repair(
         generate = generator(rung.strength)
         past = _name_of(tried)
         patches = [
-            make_range(chosen, best, *part, generate, seeds, place(past, *part), window, overlap) for part in ranges
+            make_range(chosen, best, *part, generate, seeds, place(past, *part), window, overlap, lead_in)
+            for part in ranges
         ]
         candidate = PatchedClip(best, patches)
         found = judge(candidate)
@@ -204,12 +206,13 @@ def make_range(
     file: Path,
     window: int,
     overlap: int,
+    lead_in: int = 0,
 ) -> Patch:
     """Make frames start <= t < stop of `clip` anew, into a lossless file, and have them meet those around them.
 
     A file that is there and whole is left as it is.
     """
-    windows = plan_range(len(footage), start, stop, window, overlap)
+    windows = plan_range(len(footage), start, stop, window, overlap, lead_in)
     if is_whole(file, stop - start):
         for _ in windows:
             next(seeds)
@@ -275,7 +278,7 @@ def _told(
     clip: PatchedClip, report: dict[str, Any], first: Mapping[str, Any], tried: Sequence[dict[str, Any]], limit: int
 ) -> Repaired:
     total = first["total_frames"]
-    replaced = spans(clip, total)
+    replaced = _spans(clip, total)
     frames = sum(stop - start for start, stop in replaced)
     stopped = "passed" if report["passed"] else "limit" if len(tried) == limit else "nothing left to repair"
     about = {
@@ -301,7 +304,7 @@ def _told(
     return Repaired(clip, {**report, "repair": about}, "\n".join(lines))
 
 
-def spans(clip: PatchedClip, total: int) -> list[tuple[int, int]]:
+def _spans(clip: PatchedClip, total: int) -> list[tuple[int, int]]:
     """The half-open ranges of frames that are not the clip's own."""
     found: list[tuple[int, int]] = []
     for t in range(total):

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 NOT_USED = "none"
 
+# Frames before a range that starts with the clip, where references may bleed into it: one latent.
+REFERENCE_LEAD_IN = 4
+
 Report = io.Custom("PHYSICS_REPORT")
 SAM2 = io.Custom("PP_SAM2_MODEL")
 Pose = io.Custom("POSE_KEYPOINT")
@@ -173,6 +176,7 @@ class RepairPhysics(io.ComfyNode):
             max_attempts,
             window,
             overlap,
+            0 if sheet is None else REFERENCE_LEAD_IN,
         )
         summary = "\n".join([done.summary, *notes])
         for line in summary.splitlines():

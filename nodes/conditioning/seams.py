@@ -27,6 +27,8 @@ GHOST_SHARE = 0.005
 # GHOST_LEVELS more than most, in which something moved. Where fewer than this share of the blocks is left, all are
 # taken, and where their deviation is below FLAT of 255 nothing is said about contrast.
 CUT_OFF, ENOUGH, FLAT = 10.0, 0.1, 2.0
+# More contrast than that, or less than its inverse, is not taken for a shift of colours.
+MOST_GAIN = 1.5
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _step(shown: np.ndarray, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         use = inside[..., channel] if inside[..., channel].mean() >= ENOUGH else np.ones(shown.shape[:2], bool)
         before, after = shown[use, channel], made[use, channel]
         if min(before.std(), after.std()) >= FLAT:
-            gain[channel] = after.std() / before.std()
+            gain[channel] = np.clip(after.std() / before.std(), 1 / MOST_GAIN, MOST_GAIN)
         offset[channel] = after.mean() - gain[channel] * before.mean()
     return gain, offset
 

@@ -80,9 +80,7 @@ def plan_windows(
         raise ConditioningError(
             f"an overlap of {overlap} leaves a window of {window} frames nothing to make: choose {remedy}"
         )
-    if lead_in < 0:
-        raise ConditioningError(f"a lead-in has 0 frames or more, not {lead_in}")
-    before = -(-lead_in // GROUP) * GROUP
+    before = whole_groups(lead_in)
     if length - before < max(GROUP, kept):
         raise ConditioningError(f"a lead-in of {lead_in} leaves a window of {window} frames too little: choose less")
     if frames <= length - before:
@@ -95,14 +93,21 @@ def plan_windows(
 
 
 def plan_range(
-    frames: int, start: int, stop: int, window: int = TRAINED_LENGTH, overlap: int = DEFAULT_OVERLAP
+    frames: int,
+    start: int,
+    stop: int,
+    window: int = TRAINED_LENGTH,
+    overlap: int = DEFAULT_OVERLAP,
+    lead_in: int = 0,
 ) -> tuple[Window, ...]:
     """Windows that make frames start <= t < stop of a clip anew and are shown what is on both sides of them.
 
     Before the range `overlap` frames are kept, where the clip has them, and after it at least as many, until the length
     is 4 n + 1. VACE reads the mask of the range's last latent from one of its last frames or from the one after: up to
     4 frames after the range are generated with it, which are not to be used. A range that is longer than a window takes
-    several, which overlap.
+    several, which overlap. One with nothing kept before it, at the clip's start, gets the lead-in.
+
+    Args: as `plan_windows`.
 
     Raises:
         ConditioningError: as `plan_windows`, or the range is not in the clip.
@@ -112,28 +117,35 @@ def plan_range(
     length, wanted = whole_length(window), keepable(overlap)
     head = keepable(min(wanted, start)) or start
     first = start - head
-    needed = -(-(head + stop - start + wanted - 1) // GROUP) * GROUP + 1
-    end = min(first + needed, frames)
-    if end - first <= length:
-        padding = -(end - first - 1) % GROUP
-        window_length = end - first + padding
-        return (Window(first, end, head, _kept_after(first, stop, end, window_length), padding),)
+    before = 0 if head else whole_groups(lead_in)
+    needed = -(-(before + head + stop - start + wanted - 1) // GROUP) * GROUP + 1
+    end = min(first - before + needed, frames)
+    if before + end - first <= length:
+        one = Window(first, end, head, padding=-(before + end - first - 1) % GROUP, lead_in=before)
+        return (replace(one, kept_after=_kept_after(one, stop)),)
     windows = [
         replace(one, start=one.start + first, stop=one.stop + first)
-        for one in plan_windows(end - first, length, overlap)
+        for one in plan_windows(end - first, length, overlap, before)
     ]
     while len(windows) > 1 and windows[-2].stop >= stop:
         windows.pop()
     windows[0] = replace(windows[0], kept=head)
-    last = windows[-1]
-    windows[-1] = replace(last, kept_after=_kept_after(last.start, stop, last.stop, last.length))
+    windows[-1] = replace(windows[-1], kept_after=_kept_after(windows[-1], stop))
     return tuple(windows)
 
 
-def _kept_after(first: int, stop: int, end: int, length: int) -> int:
+def _kept_after(window: Window, stop: int) -> int:
     """How many of a window's last frames can be kept, when frames up to `stop` are to be made."""
-    read = first + read_frame(latent_of(stop - 1 - first), length)
-    return max(0, end - max(stop, read + 1))
+    first = window.start - window.lead_in
+    read = first + read_frame(latent_of(stop - 1 - first), window.length)
+    return max(0, window.stop - max(stop, read + 1))
+
+
+def whole_groups(frames: int) -> int:
+    """A lead-in raised to a multiple of 4, whole latents. Raises ConditioningError below 0."""
+    if frames < 0:
+        raise ConditioningError(f"a lead-in has 0 frames or more, not {frames}")
+    return -(-frames // GROUP) * GROUP
 
 
 def whole_length(frames: int) -> int:

@@ -188,6 +188,20 @@ def test_a_range_longer_than_a_window_takes_several(tmp_path: Path) -> None:
     assert len(made) == 33 and equal(made, images(clip_of(SOURCE))[5:38], range(33))
 
 
+def test_a_range_at_the_clips_start_is_led_in_and_the_lead_in_is_dropped(tmp_path: Path) -> None:
+    shown: list[np.ndarray] = []
+
+    def bleeds(images: np.ndarray, masks: np.ndarray, seed: int) -> np.ndarray:
+        shown.append(images)
+        made = perfect(images, masks, seed)
+        made[:4] = 255
+        return made
+
+    patch = make_range(footage(), planted((0, 9)), 0, 9, bleeds, count(3), tmp_path / "a.mp4", 81, 10, 4)
+    assert len(shown[0]) % 4 == 1 and all(np.array_equal(image, shown[0][4]) for image in shown[0][:4])
+    assert equal(images(VideoClip(patch.file)), images(clip_of(SOURCE)), range(9))
+
+
 def test_clips_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
     def run(clip: Clip, frames: int) -> Repaired:
         place = RepairFolder(tmp_path).place

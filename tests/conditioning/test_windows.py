@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from physics_preserver.nodes.conditioning.vace import ConditioningError
+from physics_preserver.nodes.conditioning.choices import ConditioningError
+from physics_preserver.nodes.conditioning.latents import latent_of, read_frame
 from physics_preserver.nodes.conditioning.windows import Window, keepable, plan_range, plan_windows, whole_length
 
 
@@ -112,3 +113,15 @@ def test_a_lead_in_takes_room_of_the_first_window_alone() -> None:
         plan_windows(60, 21, 6, lead_in=16)
     with pytest.raises(ConditioningError, match="0 frames or more, not -1"):
         plan_windows(60, lead_in=-1)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 9), (0, 60), (6, 20)])
+def test_a_range_at_the_clips_start_gets_a_lead_in_and_others_do_not(start: int, stop: int) -> None:
+    windows = plan_range(100, start, stop, 41, 6, lead_in=4)
+    assert [one.lead_in for one in windows] == [4 if start == 0 else 0] + [0] * (len(windows) - 1)
+    assert all(one.length % 4 == 1 and one.length <= 41 for one in windows)
+    last = windows[-1]
+    for frame in range(last.start, last.stop):
+        read = last.start - last.lead_in + read_frame(latent_of(frame - last.start + last.lead_in), last.length)
+        if last.start + last.kept <= frame < stop:
+            assert read < last.stop - last.kept_after, "a frame to make would be read as kept"

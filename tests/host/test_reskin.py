@@ -144,6 +144,15 @@ def wait_for(happened, server: Server, limit_s: float = 300) -> None:
         time.sleep(0.02)
 
 
+def test_a_lead_in_is_made_and_dropped(server: Server) -> None:
+    outputs = server.run({**reskin("led", lead_in=4, window=41, references=["white", 0]),
+                          "white": node("EmptyImage", width=32, height=32, batch_size=1, color=0xFFFFFF)})  # fmt: skip
+    notes = outputs["notes"]["text"][0]
+    assert "of 41 frames, the first 4 of them lead-in, which is dropped" in notes
+    assert "window 1 of 7: frames 0 to 36" in notes and "frames 27 to 67; the 10 frames" in notes, notes
+    assert VideoClip(result(server, "led")).count() == FRAMES
+
+
 def test_a_model_that_is_no_vace_is_refused(server: Server) -> None:
     safetensors = pytest.importorskip("safetensors.numpy")
     folder = server.base / "models" / "diffusion_models"
