@@ -121,7 +121,7 @@ def _lean(band: _Band, found: _Found) -> np.ndarray:
     an outline that is off by e on average, in the manner of Laplace, at depth / e.
     """
     inside = band.mask > 0.5
-    depth = np.where(inside, _distance(inside) - 0.5, 0.5 - _distance(~inside)).astype(np.float32)
+    depth = np.where(inside, distance(inside) - 0.5, 0.5 - distance(~inside)).astype(np.float32)
     plain = np.clip((np.sqrt(found.apart) - TELLING) / (PLAIN - TELLING), 0, 1) * found.trust * band.unknown
     changed = _sum(plain * np.abs(found.alpha - band.mask))
     outline = _sum(plain * 0.5 * (np.abs(depth) < 1))  # has px on both sides of it
@@ -189,14 +189,14 @@ def _fit(planes: Sequence[Any], sides: np.ndarray, weight: np.ndarray, radius: i
     # What is half inside has the colours of neither side.
     inside, outside = (_gather(planes, weight * np.maximum(2 * side - 1, 0), radius) for side in (sides, 1 - sides))
     present = (inside.share >= PRESENT) & (outside.share >= PRESENT)
-    slopes, offset, apart = _line_between(inside, outside)
-    trust = np.where(present, np.clip((apart - DOUBTED) / (BELIEVED - DOUBTED), 0, 1), 0).astype(np.float32)
+    slopes, offset, between = _line_between(inside, outside)
+    trust = np.where(present, np.clip((between - DOUBTED) / (BELIEVED - DOUBTED), 0, 1), 0).astype(np.float32)
     total = _mean(trust, radius)
     scale = 1 / np.maximum(total, 1e-6)
     alpha = _mean(offset * trust, radius)
     for plane, slope in zip(planes, slopes, strict=True):
         alpha += _mean(slope * trust, radius) * plane
-    apart = np.maximum(_mean(distance * distance * trust, radius) * scale, 0)
+    apart = np.maximum(_mean(between * between * trust, radius) * scale, 0)
     return _Fit(alpha * scale, np.clip(total, 0, 1), apart, _mean((~present).astype(np.float32), radius))
 
 
