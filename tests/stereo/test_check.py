@@ -31,6 +31,16 @@ def test_true_tracks_agree_and_objects_are_matched_by_name(scene):
     assert "no frame below" in summary(report)
 
 
+def test_a_lens_that_stands_askew_is_said_and_does_not_count_against_true_masks():
+    scene = StereoScene([Person(0.8, -35), Person(1.2, 30)], size=SIZE, frames=1, turned=(0.4, 1.0, -0.6))
+    report = check_clip(StereoClip(scene, Layout()), Rig(scene.projection, SIZE), scene.track(False), scene.track(True))
+    assert list(report["lenses"]["right_lens_turned"].values()) == pytest.approx([0.4, 1.0, -0.6], abs=0.06)
+    assert report["lenses"]["rows_off_px"] > 1 > 5 * report["lenses"]["rows_left_px"]
+    assert report["s_iou"] > 0.9
+    assert max(item["rows"] for item in report["objects"]) <= 3
+    assert "the right lens stands askew" in summary(report)
+
+
 def test_someone_who_is_in_one_track_alone_is_missing_in_the_other(scene):
     left, right = scene.track(False), scene.track(True)
     one = Track(right.packed[:, :1].copy(), right.labels[:1], right.scores[:, :1], SIZE, SIZE, right.rate)
