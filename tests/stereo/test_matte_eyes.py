@@ -20,7 +20,7 @@ from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.writer import LosslessWriter
 from physics_preserver.nodes.stereo.associate import BOTH, Pair
 from physics_preserver.nodes.stereo.finding import find_stereo
-from physics_preserver.nodes.stereo.layouts import SIDE_BY_SIDE, Layout, StereoClip
+from physics_preserver.nodes.stereo.layouts import SIDE_BY_SIDE, TOP_BOTTOM, Layout, StereoClip
 from physics_preserver.nodes.stereo.packed_alpha import SHARE, AlphaPacker
 from physics_preserver.nodes.stereo.projections import Fisheye, HalfEquirectangular
 from physics_preserver.nodes.validation.region import mask_jaccard
@@ -95,6 +95,37 @@ def test_eyes_apart_and_eyes_in_files_of_their_own_are_written_apart(tmp_path, c
     for one, other in zip(apart["files"]["grey-ffv1"], two["files"]["grey-ffv1"], strict=True):
         a, b = (read_back(tmp_path / folder / name, "grey")[2] for folder, name in (("apart", one), ("two", other)))
         assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("right_first", [False, True])
+def test_squeezed_eyes_one_above_the_other(tmp_path, right_first):
+    """Both are marked and named as they lie; there is no mark for the right eye first, which is then said."""
+    layout = Layout(TOP_BOTTOM, squeezed=True, right_first=right_first)
+    size = (SIDE // 2, SIDE)
+    scene = StereoScene([Person(1.0, 20)], size=size, layout=layout, frames=2)
+    with LosslessWriter(tmp_path / "tb.mp4", SIDE, SIDE, Fraction(24)) as video:
+        for frame in scene:
+            video.write(frame.image)
+    cv2.imwrite(str(tmp_path / "person.png"), scene.masks(0, False)[0].astype(np.uint8) * 255)
+    shown = (("person 1", str(tmp_path / "person.png")),)
+    chosen = settings(
+        shown, stereo="tb", squeezed=True, right_first=right_first, inside=2.0, outside=2.0,
+        formats=("png8", "green-h264"),
+    )  # fmt: skip
+    summary = matte(tmp_path / "tb.mp4", tmp_path / "out", Job(chosen))
+    (name,) = summary["files"]["green-h264"]
+    assert name == f"tb_matte_green-h264_{'BT' if right_first else 'TB'}_180.mp4"
+    with av.open(str(tmp_path / "out" / name)) as container:
+        marks = {item.type.name: bytes(item) for item in next(container.decode(video=0)).side_data}
+    assert ("STEREO3D" in marks) is not right_first
+    if not right_first:
+        assert struct.unpack("i", marks["STEREO3D"][:4]) == (2,)  # FFmpeg's top and bottom
+    assert any("right eye first" in warning for warning in summary["warnings"]) is right_first
+    for t, file in enumerate(sorted((tmp_path / "out/alpha").iterdir())):
+        alpha = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        assert alpha is not None
+        for eye, right in zip(layout.split(alpha), (False, True), strict=True):
+            assert mask_jaccard(eye > 127, scene.masks(t, right)[0]) > 0.85, (t, right)
 
 
 class People:
