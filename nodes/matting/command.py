@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--subject", metavar="CLASS", help="whom to keep, a class of the detector (default: person)")
     add("--detector", metavar="FILE", help="YOLO or YOLOX weights; without, what moves is proposed")
     add("--confidence", type=float, metavar="P", help="least score of a detection (default: 0.5)")
-    add("--newcomers", type=float, metavar="S", help="look for more people every S seconds (default: 0, don't)")
+    add("--newcomers", type=float, metavar="S",
+        help="look for more people every S seconds, with the detector (default: 0, don't)")  # fmt: skip
     add("--anchor", type=int, metavar="N",
         help="the frame, counted from the first one taken, on which the subject is shown, or from which on it is "
         "looked for (default: the first usable)")  # fmt: skip
@@ -89,8 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--parallel-eyes", action="store_true", default=None, help="refine both eyes at the same time")
     add("--separate-eyes", action="store_true", default=None, help="write a file for each eye")
     add("--packed-alpha", action="store_true", default=None, help="also a fisheye video with alpha in its corners")
-    add("--max-memory-gb", type=float, metavar="GB", help="stop, keeping finished segments, beyond it")
-    add("--max-vram-gb", type=float, metavar="GB", help="the most that models may take of the GPU")
+    add("--max-memory-gb", type=float, metavar="GB", help="stop, keeping what is finished, beyond it (on Linux)")
+    add("--max-vram-gb", type=float, metavar="GB", help="the most that torch's models may take of the GPU")
     add("--price-per-hour", type=float, metavar="PRICE", help="of the machine: tells what a minute of footage costs")
     add("--keep-segments", action="store_true", default=None, help="leave the work folder there")
 

@@ -94,6 +94,13 @@ def read_config(file: Path) -> Config:
             raise ConfigError(f"{file.name}: {key!r} is a section with keys of its own, not {value!r}")
         else:
             _take(config, str(key), value, "", file)
+    sections = {key: value for key, value in data.items() if isinstance(value, Mapping)}
+    named = [f"{section}.{key}" for section, key in FOR_STEREO if key in sections.get(section, {})]
+    if named and "stereo" not in config.values:
+        config.values["stereo"] = "sbs"
+        config.notes.append(
+            f"the clip is taken for two eyes side by side, as {named[0]} is for those; --stereo changes it"
+        )
     return config
 
 
@@ -227,8 +234,11 @@ def _without_effect(why: str) -> Handler:
 
 
 def _detector(value: Any) -> str:
+    """A file; names of models without a suffix have the one that their makers give them."""
     text = str(value)
-    return text if "." in text or not text else f"{text}.pt"
+    if "." in text or not text:
+        return text
+    return f"{text}.onnx" if text.startswith("yolox") else f"{text}.pt"
 
 
 def _format(config: Config, value: Any) -> None:
@@ -343,6 +353,12 @@ SECTIONS: dict[str, dict[str, Handler]] = {
     "refinement": {},
     "runtime": {},
 }  # fmt: skip
+
+# Keys that only the tool for side-by-side VR180 had.
+FOR_STEREO = (
+    ("output", "maintain_sbs"), ("matting", "use_disparity_mapping"), ("stereo", "consistency_mode"),
+    ("stereo", "validation_threshold"), ("stereo", "correction_method"), ("processing", "parallel_eyes"),
+)  # fmt: skip
 
 FLAT: dict[str, Handler] = {
     "schema": _only(SCHEMA, "this is another tool's file"),

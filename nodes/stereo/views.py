@@ -17,8 +17,9 @@ DEGREES = 95.0
 # Side of a view, px.
 SIDE = 640
 # Two boxes of one label are one object when they share so much of what they cover of the sphere; one that a view's edge
-# cuts when so much of it lies in the other.
-SAME, PART = 0.5, 0.6
+# cuts when so much of it lies in the other; one of another view when so much of the smaller does: far off its axis a
+# view stretches what it shows, and the box with it. (Within one view the detector has told them apart.)
+SAME, PART, WITHIN = 0.5, 0.6, 0.85
 # A box this near to a view's edge, px, is cut by it.
 EDGE = 4
 # Cells of the sphere that boxes are compared on, a side.
@@ -30,6 +31,7 @@ class _Seen:
     detection: Detection
     cells: np.ndarray
     cut: bool
+    view: int
 
 
 def detection_views(projection: Projection) -> tuple[Turned, ...]:
@@ -59,15 +61,17 @@ def detect_in_views(detector: Detector, image: np.ndarray, projection: Projectio
         return detector(image)
     size = image.shape[0], image.shape[1]
     found: list[_Seen] = []
-    for view in views:
+    for number, view in enumerate(views):
         looked = resampling(projection, size, view, (side, side)).image(image)
         for item in detector(np.ascontiguousarray(looked)):
-            seen = _placed(item, view, side, projection, size)
+            seen = _placed(item, number, view, side, projection, size)
             if seen is not None:
                 found.append(seen)
     kept: list[_Seen] = []
     for one in sorted(found, key=lambda seen: (seen.cut, -seen.detection.score)):
-        same = next((n for n, other in enumerate(kept) if _same(one, other)), None)
+        same = max(
+            (n for n, other in enumerate(kept) if _same(one, other)), key=lambda n: _share(one, kept[n]), default=None
+        )
         if same is None:
             kept.append(one)
         elif one.cut and kept[same].cut:
@@ -90,7 +94,9 @@ def _cells(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
     return directions, area
 
 
-def _placed(item: Detection, view: Turned, side: int, projection: Projection, size: tuple[int, int]) -> _Seen | None:
+def _placed(
+    item: Detection, number: int, view: Turned, side: int, projection: Projection, size: tuple[int, int]
+) -> _Seen | None:
     box = box_to_eye(item.box, view, side, projection, size)
     if box is None:
         return None
@@ -100,24 +106,31 @@ def _placed(item: Detection, view: Turned, side: int, projection: Projection, si
     inside = seen & (at[..., 0] + 0.5 >= x1) & (at[..., 0] + 0.5 < x2) & (at[..., 1] + 0.5 >= y1)
     inside &= at[..., 1] + 0.5 < y2
     cut = x1 < EDGE or y1 < EDGE or x2 > side - EDGE or y2 > side - EDGE
-    return _Seen(Detection(item.label, item.score, box, item.source), area * inside, cut)
+    return _Seen(Detection(item.label, item.score, box, item.source), area * inside, cut, number)
 
 
 def _same(one: _Seen, other: _Seen) -> bool:
     if one.detection.label != other.detection.label:
         return False
+    areas = float(one.cells.sum()), float(other.cells.sum())
     shared = float(np.minimum(one.cells, other.cells).sum())
-    union = float(np.maximum(one.cells, other.cells).sum())
-    if union == 0:
+    if shared == 0:
         return False
     return (
-        shared / union > SAME
-        or (one.cut and shared > PART * float(one.cells.sum()))
-        or (one.cut and other.cut and shared > PART * float(other.cells.sum()))
+        _share(one, other) > SAME
+        or (one.cut and shared > PART * areas[0])
+        or (one.cut and other.cut and shared > PART * areas[1])
+        or (one.view != other.view and shared > WITHIN * min(areas))
     )
+
+
+def _share(one: _Seen, other: _Seen) -> float:
+    """Intersection over union of what two boxes cover of the sphere."""
+    union = float(np.maximum(one.cells, other.cells).sum())
+    return float(np.minimum(one.cells, other.cells).sum()) / union if union else 0.0
 
 
 def _joined(one: _Seen, other: _Seen) -> _Seen:
     a, b = one.detection, other.detection
     box = (*np.minimum(a.box[:2], b.box[:2]).tolist(), *np.maximum(a.box[2:], b.box[2:]).tolist())
-    return _Seen(Detection(a.label, a.score, box, a.source), np.maximum(one.cells, other.cells), True)
+    return _Seen(Detection(a.label, a.score, box, a.source), np.maximum(one.cells, other.cells), True, one.view)

@@ -64,9 +64,20 @@ def test_the_first_documents_config_is_understood(tmp_path):
     assert (settings.scale, settings.chunk, settings.confidence, settings.detector) == (0.5, 600, 0.7, "yolov8n.pt")
     assert (settings.formats, settings.key_colour) == (("green-h264",), (0, 200, 30))
     assert (settings.mode, settings.threshold, settings.separate_eyes) == ("master_slave", 0.8, False)
+    assert settings.stereo == "sbs" and any("side by side, as output.maintain_sbs is" in note for note in job.notes)
+    config.values["stereo"] = "tb"  # as the command line does
+    assert config.job().settings.stereo == "tb"
     assert (limits.max_memory_gb, limits.max_vram_gb, limits.device) == (40.0, 10.0, "cuda")
     assert any("overlap_frames has no effect" in note for note in job.notes)
     assert settings.on_mismatch == "reprocess" and any("correction_method transfer" in note for note in job.notes)
+
+
+@pytest.mark.parametrize(
+    ("model", "file"), [("yolov8s", "yolov8s.pt"), ("yolox_nano", "yolox_nano.onnx"), ("a.pt", "a.pt")]
+)
+def test_a_model_without_a_suffix_has_its_makers(tmp_path, model, file):
+    text = json.dumps({"detection": {"model": model}})
+    assert read_config(write(tmp_path, text, "job.json")).job().settings.detector == file
 
 
 @pytest.mark.parametrize(

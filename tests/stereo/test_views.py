@@ -59,6 +59,35 @@ def test_objects_ahead_at_the_side_and_near_the_pole_are_found_once_and_in_place
         assert max(box_iou(item.box, box_of(mask)) for item in found) > 0.5
 
 
+def test_a_box_that_a_view_stretches_is_of_the_one_whom_another_view_shows_as_it_is():
+    image = eye_with((np.array([-0.45, 0.1, 1.0]), 0.16, 0))
+    there = box_of((image[..., 0] > 200) & (image[..., 1] < 60))
+
+    looked = []
+
+    def first_loosely(view: np.ndarray) -> list[Detection]:
+        """In the first view that shows it, the box has as much around its object again on every side."""
+        found = marks(view)
+        if found and not looked:
+            looked.append(0)
+            x1, y1, x2, y2 = found[0].box
+            around = x1 - (x2 - x1) / 2, y1 - (y2 - y1) / 2, x2 + (x2 - x1) / 2, y2 + (y2 - y1) / 2
+            return [Detection("person", 0.9, around, "loose")]
+        looked.extend(found)
+        return found
+
+    found = detect_in_views(first_loosely, image, HalfEquirectangular(), 256)
+    assert len(looked) > 1, "several views show it"
+    assert [item.source for item in found] == ["loose"]
+    x1, y1, x2, y2 = found[0].box
+    assert x1 <= there[0] and y1 <= there[1] and x2 >= there[2] and y2 >= there[3]
+
+
+def test_someone_in_front_of_someone_is_not_taken_for_the_same():
+    image = eye_with((np.array([0.0, 0.0, 1.0]), 0.4, 0), (np.array([0.05, 0.1, 1.0]), 0.13, 2))
+    assert len(detect_in_views(marks, image, HalfEquirectangular(), 256)) == 2
+
+
 def test_something_larger_than_a_view_is_joined_from_its_parts():
     image = eye_with((np.array([0.0, 0, 1]), 1.1, 0))
     found = detect_in_views(marks, image, HalfEquirectangular(), 256)
