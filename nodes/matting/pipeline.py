@@ -249,6 +249,8 @@ def _finish(
     for encoding, sheet, path, audio in videos:
         if encoding.suffix != path.suffix:
             warnings.append(f"{path.name}: {encoding.suffix} can't hold the clip's sound, so it is {path.suffix}")
+        if settings.audio and sheet.clip.sound_in_memory:
+            warnings.append(f"{path.name} has no sound: the clip's is in memory; save the clip and load the file")
         if sheet.clip.look.pixel_aspect != 1 and path.suffix in MATROSKA:
             aspect = sheet.clip.look.pixel_aspect
             warnings.append(

@@ -58,6 +58,7 @@ class Clip:
         time_base: seconds; every frame time is a whole multiple of it.
         warnings: what the reader had to tell about the footage so far.
         look: how its pixels are meant to be shown.
+        sound_in_memory: it has sound that is no file's, so that `audio_file` can't name it.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Clip:
     time_base: Fraction
     warnings: list[str]
     look: Look = Look()
+    sound_in_memory: bool = False
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         """Frames from `start` to the end, in presentation order.
@@ -134,6 +136,7 @@ class TrimmedClip(Clip):
         self.width, self.height = clip.width, clip.height
         self.rate, self.time_base = clip.rate, clip.time_base
         self.warnings, self.look = clip.warnings, clip.look
+        self.sound_in_memory = clip.sound_in_memory
         self._count: int | None = None
 
     @property

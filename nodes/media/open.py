@@ -50,5 +50,7 @@ def _from_comfyui(video: Any, allow_truncated: bool) -> Clip:
     owner = next(kind for kind in type(video).__mro__ if "get_stream_source" in vars(kind))
     if inspect.isabstract(owner):  # the base class would encode frames that are in memory as they are
         components = video.get_components()
-        return ArrayClip(components.images, Fraction(components.frame_rate))
+        clip = ArrayClip(components.images, Fraction(components.frame_rate))
+        clip.sound_in_memory = components.audio is not None
+        return clip
     return VideoClip(video.get_stream_source(), video.get_active_trim_window(), allow_truncated)

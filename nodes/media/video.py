@@ -76,6 +76,7 @@ class VideoClip(Clip):
                 self.warnings.append(f"PyAV {av.__version__} gets BT.709 colours slightly wrong: pip install -U av")
             duration = _claimed_duration(stream)
             self._claimed = stream.frames or (round(duration * self.rate) if duration else None)
+            self.sound_in_memory = isinstance(source, BytesIO) and len(container.streams.audio) > 0
             self._clock = _beginning(container) if container.format.name == "mpegts" else Fraction(0)
             aspect, context = Fraction(stream.sample_aspect_ratio or 1), stream.codec_context
             primaries, transfer = (BT709 if value in UNSAID else value

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from io import BytesIO
+from itertools import islice
 from math import lcm
 from pathlib import Path
 from types import TracebackType
@@ -32,8 +33,11 @@ LOSSLESS = {"compression_level": "1", "pred": "paeth"}
 # Containers by suffix, as FFmpeg calls them.
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
-# Ticks a second that a movie's clock may have; with more, minutes would need longer numbers.
-MOST_TICKS = 1 << 24
+# Ticks a second that a movie's clock may have: with them an hour still fits into 32 bits, which all players read.
+MOST_TICKS = 1 << 20
+
+# Packets of sound looked at to see whether a container takes them, of all streams.
+LOOKED_AT = 500
 
 # Audio that players of MP4 know, by FFmpeg's names; FFmpeg itself would put more there.
 IN_MP4 = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "mp3float", "opus", "libopus"}
@@ -160,8 +164,8 @@ class VideoWriter:
         if self._audio_from is not None:
             with av.open(str(self._audio_from)) as source:
                 rates = [stream.sample_rate for stream in source.streams.audio if stream.sample_rate]
-        ticks = lcm(self._time_base.denominator, *rates)
-        return ticks if ticks <= MOST_TICKS else self._time_base.denominator
+        ticks = lcm(1000, self._time_base.denominator, *rates)
+        return ticks if ticks <= MOST_TICKS else min(self._time_base.denominator, MOST_TICKS)
 
     def _flush(self) -> None:
         self._container.mux(self._video.encode(None))
@@ -246,7 +250,7 @@ def holds_sound(suffix: str, file: str | Path) -> bool:
     with av.open(str(file)) as source, av.open(BytesIO(), "w", format=CONTAINERS[suffix]) as trial:
         try:
             streams = {stream.index: trial.add_stream_from_template(stream) for stream in source.streams.audio}
-            for packet in source.demux(list(source.streams.audio)) if streams else ():
+            for packet in islice(source.demux(list(source.streams.audio)), LOOKED_AT) if streams else ():
                 stream = streams.pop(packet.stream.index, None)
                 if stream is not None and packet.dts is not None:
                     packet.stream = stream

@@ -107,6 +107,7 @@ class EyeClip(Clip):
         self.name, self.path = f"{clip.name}, {'right' if right else 'left'} eye", clip.path
         self.rate, self.time_base = clip.rate, clip.time_base
         self.warnings, self.look = clip.warnings, clip.look
+        self.sound_in_memory = clip.sound_in_memory
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         for frame in self._clip.read(start):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -170,3 +173,34 @@ def test_times_that_stand_still_are_told_before_the_work(tmp_path):
     assert not list((tmp_path / "out/unfinished").glob("segment*"))
     stills = matte(tmp_path / "a.mov", tmp_path / "stills", Job(Settings(formats=("png8",), **chosen)))
     assert stills["source"]["frames"] == 10
+
+
+@pytest.mark.parametrize("kind", ["a file", "frames"])
+def test_sound_that_is_in_memory_is_told_to_be_missing(tmp_path, kind):
+    """ComfyUI's VIDEO of a download, and of Create Video: there are no packets of a file to copy."""
+    file = with_sound(tmp_path / "a.mp4", ["aac"], frames=6)
+
+    class Downloaded:
+        def get_stream_source(self):
+            return BytesIO(file.read_bytes())
+
+        def get_active_trim_window(self):
+            return 0.0, 0.0
+
+    class Video(ABC):
+        def get_stream_source(self):
+            raise AssertionError("frames in memory are not encoded to be read")
+
+        @abstractmethod
+        def get_components(self): ...
+
+    class Created(Video):
+        def get_components(self):
+            images = np.stack([frame.image for frame in open_clip(file)]).astype(np.float32) / 255
+            return SimpleNamespace(images=images, frame_rate=Fraction(24), audio={"waveform": 0, "sample_rate": 1})
+
+    video = Downloaded() if kind == "a file" else Created()
+    for audio, told in ((True, 1), (False, 0)):
+        chosen = {"boxes": (("person", (8.0, 8.0, 40.0, 40.0)),), "qc_every": 0, "formats": ("qtrle",), "audio": audio}
+        summary = matte(video, tmp_path / str(audio), Job(Settings(**chosen)))
+        assert sum("has no sound" in warning for warning in summary["warnings"]) == told
