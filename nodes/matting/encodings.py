@@ -11,11 +11,13 @@ import av
 import numpy as np
 
 from ..media.clip import Look
-from ..media.writer import BT709, DEFAULT_CRF, EXACT_COLOURS, LIMITED_RANGE, REPEATABLE
+from ..media.video import UNSAID
+from ..media.writer import DEFAULT_CRF, EXACT_COLOURS, LIMITED_RANGE, REPEATABLE
 from .colours import composite
 
-# BT.2020's primaries, and its matrix for luma that is not constant, have the same number in H.273.
-BT2020 = 9
+# libswscale's matrix, BT.601's, for files that don't say theirs: with it their levels come out as they were, and, being
+# untagged as they were, look as the source does in any player, whatever it takes them for.
+READ_BY = 5
 
 # What a frame of an encoding holds: colours that are not multiplied by alpha, and alpha; alpha as grey; or the colours
 # over a key colour.
@@ -125,13 +127,8 @@ def add_video(
     context.sample_aspect_ratio = look.pixel_aspect
     context.color_primaries, context.color_trc = look.primaries, look.transfer
     if stream.pix_fmt.startswith("yuv"):
-        context.colorspace, context.color_range = matrix_for(look), LIMITED_RANGE
+        context.colorspace, context.color_range = look.matrix, LIMITED_RANGE
     return stream
-
-
-def matrix_for(look: Look) -> int:
-    """The matrix from RGB to YCbCr, a number of H.273: BT.2020's for its primaries, BT.709's for all others."""
-    return BT2020 if look.primaries == BT2020 else BT709
 
 
 def pixels_for(encoding: Encoding, size: tuple[int, int]) -> str:
@@ -172,7 +169,7 @@ def make_frame(
         for plane, source in zip(frame.planes, opaque.planes, strict=False):
             plane.update(source)
         frame.color_primaries, frame.color_trc = look.primaries, look.transfer
-        frame.colorspace, frame.color_range = matrix_for(look), LIMITED_RANGE
+        frame.colorspace, frame.color_range = look.matrix, LIMITED_RANGE
     _fill(frame.planes[3], alpha_levels(alpha, 10 if pixels.endswith("10le") else 8))
     return frame
 
@@ -191,7 +188,7 @@ def _converted(image: np.ndarray, pixels: str, look: Look) -> Any:
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
     return frame.reformat(
         format=pixels,
-        dst_colorspace=matrix_for(look),
+        dst_colorspace=READ_BY if look.matrix == UNSAID else look.matrix,
         dst_color_range=LIMITED_RANGE,
         interpolation=EXACT_COLOURS,
     )

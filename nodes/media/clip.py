@@ -39,12 +39,13 @@ class Look:
 
     Attributes:
         pixel_aspect: width of a pixel in heights of it, upright.
-        primaries, transfer: of the colours, numbers of ITU-T H.273; 1, BT.709, where the source doesn't say.
+        primaries, transfer, matrix: of the colours, numbers of ITU-T H.273: 1 BT.709, 2 that the source doesn't say.
     """
 
     pixel_aspect: Fraction = Fraction(1)
     primaries: int = 1
     transfer: int = 1
+    matrix: int = 1
 
 
 class Clip:

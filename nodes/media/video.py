@@ -25,8 +25,9 @@ DURATION_SLACK_S = 0.5
 EXACT_COLOURS = 0x2 | 0x40000 | 0x2000
 # ComfyUI may still have PyAV 16, which converts all footage by BT.601; HD is BT.709.
 BT709 = 1
-# Numbers of H.273 for what a file doesn't say.
-UNSAID = (0, 2)
+# The number of H.273 for what a file doesn't say, and the matrices that libswscale knows.
+UNSAID = 2
+MATRICES = (BT709, UNSAID, 4, 5, 6, 7, 9)
 # Transfers of H.273 whose levels are no longer those of a screen, and how they are called.
 HDR = {16: "PQ", 18: "HLG"}
 # Their files have packets for reference pictures that are never shown.
@@ -78,16 +79,16 @@ class VideoClip(Clip):
             self._claimed = stream.frames or (round(duration * self.rate) if duration else None)
             self.sound_in_memory = isinstance(source, BytesIO) and len(container.streams.audio) > 0
             self._clock = _beginning(container) if container.format.name == "mpegts" else Fraction(0)
-            aspect, context = Fraction(stream.sample_aspect_ratio or 1), stream.codec_context
-            primaries, transfer = (BT709 if value in UNSAID else value
-                                   for value in (context.color_primaries, context.color_trc))  # fmt: skip
+            aspect, colours = Fraction(stream.sample_aspect_ratio or 1), _colours(stream.codec_context)
         first = next(self._decode(), None)
         if first is None:
             raise ClipError(f"{self.name}: not one frame of it is in the range asked for")
         self.width, self.height = _upright_size(first)
-        self.look = Look(1 / aspect if _sideways(first) else aspect, primaries, transfer)
-        if transfer in HDR:
-            self.warnings.append(f"{self.name} is HDR ({HDR[transfer]}): its levels are used as they are, at 8 bits")
+        self.look = Look(1 / aspect if _sideways(first) else aspect, *colours)
+        if self.look.transfer in HDR:
+            self.warnings.append(
+                f"{self.name} is HDR ({HDR[self.look.transfer]}): its levels are used as they are, at 8 bits"
+            )
 
     def read(self, start: int = 0) -> Iterator[Frame]:
         for index, frame in enumerate(self._decoded_from(start), start=start):
@@ -253,6 +254,13 @@ def _require_file(path: Path) -> None:
         raise ClipError(f"{path}: there is no such file")
     if path.stat().st_size == 0:
         raise ClipError(f"{path.name} is empty (0 bytes)")
+
+
+def _colours(context: Any) -> tuple[int, int, int]:
+    """Primaries, transfer and matrix; BT.709 for RGB, which has no matrix."""
+    if context.format is None or context.format.is_rgb or (context.colorspace or UNSAID) not in MATRICES:
+        return BT709, BT709, BT709
+    return context.color_primaries or UNSAID, context.color_trc or UNSAID, context.colorspace or UNSAID
 
 
 def _beginning(container: Any) -> Fraction:

@@ -45,7 +45,7 @@ def coded(
         context.color_primaries, context.color_trc, context.colorspace = tags
         for t, time in enumerate(times):
             frame = av.VideoFrame.from_ndarray(disc_image(t, size), format="rgb24")
-            frame = frame.reformat(format=pixels, dst_colorspace=tags[2])
+            frame = frame.reformat(format=pixels, dst_colorspace=5 if tags[2] == 2 else tags[2])
             frame.time_base, frame.pts = base, round(time / base)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
@@ -84,8 +84,9 @@ SOURCES: dict[str, tuple[Callable[[Path], Path], int, Look]] = {
     "an odd size": (lambda f: coded(f / "a.mp4", size=(95, 161), pixels="yuv444p"), 0, Look()),
     "wide pixels": (lambda f: coded(f / "a.mp4", aspect=Fraction(4, 3)), 0, Look(Fraction(4, 3))),
     "ten bits": (lambda f: coded(f / "a.mp4", **x265()), 0, Look()),
-    "HDR": (lambda f: coded(f / "a.mp4", tags=(9, 16, 9), **x265()), 0, Look(Fraction(1), 9, 16)),
-    "standard definition": (lambda f: coded(f / "a.mp4", tags=(6, 6, 6)), 0, Look(Fraction(1), 6, 6)),
+    "HDR": (lambda f: coded(f / "a.mp4", tags=(9, 16, 9), **x265()), 0, Look(Fraction(1), 9, 16, 9)),
+    "standard definition": (lambda f: coded(f / "a.mp4", tags=(6, 6, 6)), 0, Look(Fraction(1), 6, 6, 6)),
+    "nothing said": (lambda f: coded(f / "a.mp4", tags=(2, 2, 2)), 0, Look(Fraction(1), 2, 2, 2)),
 }  # fmt: skip
 
 
@@ -118,11 +119,31 @@ def test_every_frame_is_matted_at_its_time_and_shown_as_the_source(tmp_path, nam
             assert np.abs(colour.astype(int) - disc_image(first + t, size))[inner].mean() < 4, (file, t)
         with av.open(str(tmp_path / "out" / file)) as container:
             stream = container.streams.video[0]
-            tags = stream.codec_context.color_primaries, stream.codec_context.color_trc
-            assert tags == (look.primaries, look.transfer)
+            context = stream.codec_context
+            assert (context.color_primaries, context.color_trc) == (look.primaries, look.transfer)
+            assert file.endswith(".mkv") or context.colorspace == look.matrix
             assert file.endswith(".mkv") or (stream.sample_aspect_ratio or 1) == look.pixel_aspect
     assert any("HDR (PQ)" in warning for warning in summary["warnings"]) == (name == "HDR")
     assert any("4/3 times as wide" in warning for warning in summary["warnings"]) == (name == "wide pixels")
+
+
+@pytest.mark.parametrize("tags", [(1, 1, 1), (2, 2, 2), (6, 6, 6)], ids=["BT.709", "nothing said", "BT.601"])
+def test_levels_of_the_subject_are_those_of_the_source(tmp_path, tags):
+    """Whatever a player makes of luma and chroma: of the matte it makes the same as of the source."""
+    source = coded(tmp_path / "a.mp4", STEADY[:3], tags=tags)
+    chosen = Settings(boxes=(("person", BOX),), inside=4.0, outside=4.0, qc_every=0, formats=("green-h264",))
+    matte(source, tmp_path / "out", Job(chosen))
+    inner = cv2.erode((disc_alpha(2) == 1).astype(np.uint8), np.ones((13, 13))) > 0
+    planes = []
+    for file in (source, tmp_path / "out/a_matte_green-h264.mp4"):
+        with av.open(str(file)) as container:
+            frame = list(container.decode(video=0))[2]
+        whole = frame.to_ndarray().astype(int)  # luma, and below it both chromas at half the size
+        height, width = DISC_SIZE
+        chroma = whole[height:].reshape(2, height // 2, width // 2)
+        planes.append((whole[:height][inner], *(one[inner[::2, ::2]] for one in chroma)))
+    for ours, theirs in zip(*planes, strict=True):
+        assert abs(ours.mean() - theirs.mean()) < 0.7 and np.abs(ours - theirs).mean() < 2.5
 
 
 @pytest.mark.parametrize("rotation", [90, 180])
