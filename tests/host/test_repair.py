@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from comfyui import Server
+from comfyui import PromptError, Server, has
 from graphs import Graph, drawn_boxes, load, node, text, track, validate, write_clip
+from onnx_nets import save_pose
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.video import VideoClip
 from tiny_wan import loaders
@@ -100,3 +101,20 @@ def test_a_clip_that_passes_is_left_as_it_is(tiny_wan: Server, scene: Scene) -> 
     assert outputs["summary"]["text"][0].startswith("left as it is, it passes")
     newest = max(tiny_wan.output.glob("physics/loop_*/reskin.mp4"), key=lambda file: file.stat().st_mtime)
     assert np.array_equal(images(saved(tiny_wan, outputs)), images(newest))
+
+
+def test_poses_are_judged_again_with_the_model_that_is_chosen(tiny_wan: Server, scene: Scene) -> None:
+    if not has("rtmlib") or not has("onnxruntime"):
+        pytest.skip("ComfyUI's Python has no rtmlib or no onnxruntime")
+    folder = tiny_wan.base / "models" / "dwpose"
+    folder.mkdir(exist_ok=True)
+    save_pose(folder / "repair.onnx")
+    choices = {"model": "repair.onnx", "label": "", "threshold": 0.3, "smoothing": 0.0, "batch": 8}
+    graph = closed_loop(scene)
+    graph["pose"] = node("PP_EstimatePose", clip=["clip", 0], track=["track", 0], **choices)
+    graph["repair"]["inputs"] |= {"source_pose": ["pose", 0], "pose_model": "repair.onnx"}
+    rules = [rule["name"] for rule in report_of(tiny_wan.run(graph))["rules"]]
+    assert "pose" in rules, "the report of Validate Physics, which was given no poses, has no such rule"
+    graph["repair"]["inputs"].pop("source_pose")
+    with pytest.raises(PromptError, match="source_pose and pose_model together"):
+        tiny_wan.run(graph)
