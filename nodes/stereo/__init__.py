@@ -8,6 +8,7 @@ checked against each other.
   resampling.
 - `rig`: `Rig(projection, eye_size)` is what is known of the two lenses, and the Cassini picture that is worked in, at a
   size of its own.
+- `alignment`: `align(rig, clip)` measures how the right lens is turned against the left one, for the rig.
 - `disparity`: which pixels of both eyes show the same thing, checked both ways.
 - `transfer`: `transfer(rig, left, right, masks)` carries the left eye's masks of one frame to the right eye; `layer` is
   the disparity of one object, `hidden` fills what only the right eye sees.

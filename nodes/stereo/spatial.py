@@ -70,6 +70,8 @@ def _top(data: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
             return
         size = int.from_bytes(head[:4], "big")
         size = int.from_bytes(head[8:16], "big") if size == 1 else size
+        if size < 8:  # 0: as far as the file goes
+            return
         yield head[4:8], at, size
         at += size
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -194,8 +195,11 @@ def _beyond(rig: Rig, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np
     """Pixels of the right eye that the picture worked in leaves out, bool [H, W], and rows and columns of the left
     eye's in the same directions; None where it leaves out nothing.
 
-    They are what a fisheye of more than 180 degrees sees behind the ends of the baseline: there is next to no parallax.
+    They are what a fisheye of more than 180 degrees, or a lens that is turned, sees behind the ends of the baseline:
+    there is next to no parallax.
     """
+    if rig.projection.field[1] <= math.pi and not any(rig.turned):
+        return None
     directions = pixel_directions(rig.lenses[1], size)
     _, worked_in = to_pixels(rig.cassini, directions, rig.working_size)
     _, shown = to_pixels(rig.lenses[1], directions, size)
