@@ -157,7 +157,8 @@ def fuse_memories(
     count = len(readings)
     width = memory_positions.shape[-1]
     slots, pointers = readings[0].shape
-    stacked = torch.stack([tokens for reading in readings for _, tokens in reading.memories])
+    with torch.autocast(image.device.type, enabled=False):  # that of float16 refuses to stack bfloat16
+        stacked = torch.stack([tokens for reading in readings for _, tokens in reading.memories])
     stacked = stacked.view(count, slots, -1, width).permute(1, 2, 0, 3)  # [slots, h*w, B, C']
     places = torch.tensor([[place for place, _ in reading.memories] for reading in readings]).T  # [slots, B]
     times = net.maskmem_tpos_enc[(net.num_maskmem - places - 1).to(image.device), 0, 0]  # [slots, B, C']

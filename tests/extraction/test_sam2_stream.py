@@ -293,6 +293,20 @@ def test_bfloat16_weights_give_to_the_bit_what_autocast_gives_with_float32_weigh
         assert worst(run(stream, images, range(START, FRAMES)), forward) == 0
 
 
+def test_float16_tracks_what_float32_tracks(footage):
+    """What auto takes on a GPU without bfloat16, although memories are kept in that."""
+    _, images = footage
+    only = [each for each in ASKS if each.obj == 0]
+    found = {}
+    for precision in ("fp32", "fp16"):
+        with SAM2Stream(place(official(CONFIGS["2.1"]), "small", precision), SIZE, 1, FRAMES) as stream:
+            for each in only:
+                ask(stream, images, each)
+            found[precision] = run(stream, images, range(START, START + 8))
+    same = [((found["fp16"][t] > 0) == (logits > 0)).mean() for t, logits in found["fp32"].items()]
+    assert min(same) > 0.98 and found["fp32"][START + 4].max() > 0 > found["fp32"][START + 4].min()
+
+
 @pytest.mark.parametrize("wrong", ["5 memories", "14 pointers", "nothing beside the start", None])
 def test_a_prune_of_one_too_many_is_noticed(wrong, footage, officially, monkeypatch):
     _, images = footage

@@ -42,6 +42,16 @@ def test_masks_agree_with_the_official_predictor_under_autocast(tmp_path: Path):
     assert min(agreement) > 0.99
 
 
+def test_float16_tracks_what_bfloat16_tracks():
+    """What auto takes on a GPU without bfloat16."""
+    images = list(scene(12, SIZE))
+    halves = [
+        track(place(official(*published("tiny")), "tiny", precision), images, 12) for precision in ("bf16", "fp16")
+    ]
+    same = [((halves[0][t] > 0) == (halves[1][t] > 0)).mean() for t in halves[0]]
+    assert np.median(same) > 0.95, same
+
+
 def test_allocated_memory_is_the_same_after_200_frames_as_after_50(tmp_path: Path):
     images = list(scene(20, SIZE))
     model = place(official(*published("tiny")), "tiny", "bf16")
