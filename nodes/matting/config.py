@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from .footage import Footage
 from .methods import FORMATS, INDEPENDENT, MASTER_SLAVE, REPROCESS
 from .refine import tile_of
-from .settings import Job, Limits, Settings, nearest
+from .settings import Job, Limits, Settings
 
 SCHEMA = "physics-preserver/matte-config"
 SCHEMA_VERSION = 1
@@ -112,11 +113,17 @@ def _take(config: Config, key: str, value: Any, section: str, file: Path) -> Non
         return
     if handler is None:
         known = [*SECTIONS.get(section, {}), *OWN] if section else [*SECTIONS, *FLAT, *OWN]
-        raise ConfigError(f"{file.name}: there is no {place!r}; {nearest(key, known)}")
+        raise ConfigError(f"{file.name}: there is no {place!r}; {_nearest(key, known)}")
     try:
         handler(config, value)
     except ConfigError as error:
         raise ConfigError(f"{file.name}: {place}: {error}") from None
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """Words for a message about an unknown name: the one that was probably meant."""
+    found = get_close_matches(name, known, 1, 0.5)
+    return f"did you mean {found[0]!r}?" if found else f"there are: {', '.join(sorted(known))}"
 
 
 def _parse(file: Path) -> Any:

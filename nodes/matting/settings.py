@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any
 
@@ -195,9 +194,3 @@ class Job:
     settings: Settings = field(default_factory=Settings)
     limits: Limits = field(default_factory=Limits)
     notes: tuple[str, ...] = ()
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """Words for a message about an unknown name: the one that was probably meant."""
-    found = get_close_matches(name, known, 1, 0.5)
-    return f"did you mean {found[0]!r}?" if found else f"there are: {', '.join(sorted(known))}"

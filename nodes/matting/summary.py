@@ -116,7 +116,7 @@ def in_words(summary: dict[str, Any]) -> list[str]:
     source, profile = summary["source"], summary["profile"]
     lines = [
         f"{source['frames']} frames of {source['width']}x{source['height']}, {', '.join(summary['labels'])}; "
-        f"tracker: {summary['tracker']}",
+        f"tracker: {summary['tracker'].split('. ')[0]}",
         f"{profile['frames_per_second']:.2f} frames a second; " + ", ".join(
             f"{stage} {spent:.1f} s" for stage, spent in profile["seconds"].items() if spent >= 0.05),
     ]  # fmt: skip

@@ -109,6 +109,21 @@ def test_nobody_is_new_twice_though_boxes_are_loose(clip, monkeypatch):
     assert track.labels == ("person", "person 2") and track.warnings == []
 
 
+def test_a_clip_that_opens_empty_starts_where_somebody_comes(tmp_path):
+    with LosslessWriter(tmp_path / "empty.mp4", SIZE[1], SIZE[0], Fraction(10)) as video:
+        for t in range(FRAMES):
+            image, masks = picture(t)
+            image[masks[0]] = disc_image(-1000, SIZE)[masks[0]]  # who stands there isn't there
+            video.write(image)
+    chosen = settings(newcomers=0.0, start=2, qc_every=0, formats=("png8",))
+    summary = matte(tmp_path / "empty.mp4", tmp_path / "out", Job(chosen))
+    alphas = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted((tmp_path / "out/alpha").iterdir())]
+    first = next(t for t, alpha in enumerate(alphas) if alpha is not None and (alpha > 127).any())
+    assert len(alphas) == FRAMES - 2 and COMES - 2 <= first <= summary["anchor"]["frame"]
+    assert (summary["requested_frame_start"], summary["effective_frame_start"]) == (2, 2 + first)
+    assert f"effectively starts at frame {2 + first} ({(2 + first) / 10:.3f} s)" in summary["warnings"][-1]
+
+
 def test_more_people_than_are_looked_for_is_said(clip, monkeypatch):
     monkeypatch.setattr(finding, "MOST_NEWCOMERS", 1)
     track = finding.find_flat(open_clip(clip), settings(), finding.Profile()).tracks[0]
