@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+from comfyui import PACK
 from physics_preserver.nodes.media.clip import Clip
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import VideoWriter
@@ -85,3 +87,14 @@ def write_clip(file: Path, clip: Clip) -> Path:
         for frame in clip:
             video.write(frame.image)
     return file
+
+
+def shipped_matte(name: str, clip: str, **chosen: Any) -> tuple[Graph, str]:
+    """A workflow's API form with another clip, and the id of its matte node."""
+    graph = json.loads((PACK / "workflows" / "api" / f"{name}.json").read_text("utf-8"))
+    (matte,) = (id for id, node in graph.items() if node["class_type"].startswith("PP_Matte"))
+    for node in graph.values():
+        if node["class_type"] == "LoadVideo":
+            node["inputs"]["file"] = clip
+    graph[matte]["inputs"] |= chosen
+    return graph, matte

@@ -19,7 +19,7 @@ from ..media.folder import package_version, write_json
 from ..media.writer import MATROSKA
 from .anchor import Anchor, detections_data, detections_from
 from .config import config_used
-from .encodings import STILLS, Encoding
+from .encodings import PREVIEW, STILLS, Encoding
 from .finding import Found
 from .footage import Footage, Sheet, learn_jumps
 from .joining import join, joined_path
@@ -259,7 +259,9 @@ def _finish(
         segments = [segment_file(folder.segment(n), encoding, sheet) for n in range(len(plan))]
         warnings += join(
             path, segments, times, sheet.size, sheet.clip.rate, sheet.clip.time_base, audio, sheet.clip.span(),
-            lambda file, sheet=sheet: footage.describe(file, sheet),
+            lambda file, sheet=sheet, encoding=encoding: (
+                None if encoding is PREVIEW else footage.describe(file, sheet)  # it is no stereo picture itself
+            ),
         )  # fmt: skip
         files.setdefault(encoding.name, []).append(path.name)
     if (folder.work / STILLS_FOLDER / CHECKS_FOLDER).exists():

@@ -43,7 +43,12 @@ def summarise(
     warnings = [*dict.fromkeys(warning for track in found.tracks for warning in track.warnings), *clip.warnings]
     if effective is None:
         warnings.append("the tracks are empty on every frame: there is nothing in this matte")
-    elif effective:
+    elif len(found.flagged) == frames:
+        warnings.append(
+            "the eyes differ on every frame: look whether this is stereo footage, and whether it has this layout and "
+            "projection"
+        )
+    if effective:
         warnings.append(
             f"nobody is in the first {effective} frames: the matte effectively starts at frame "
             f"{settings.start + effective} ({float(times[effective]):.3f} s)"

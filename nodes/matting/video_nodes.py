@@ -14,6 +14,7 @@ from ..extraction.subjects import check_detector_choice, detector_choices
 from .methods import (
     DEFAULT_METHOD,
     FLAG,
+    LEARNED,
     METHODS,
     MODES,
     REPROCESS,
@@ -35,6 +36,23 @@ LAYOUTS = {"side by side": "sbs", "top-bottom": "tb"}
 PROJECTIONS = {"half-equirectangular": "hequirect", "fisheye": "fisheye", "flat": "flat"}
 ONE_FILE = "both eyes are in one video, matte: second is there when the eyes come as two clips"
 PERCENT = {f"{round(100 * scale)} %": scale for scale in reversed(SCALES)}
+
+
+class SavedMatte(InputImpl.VideoFromFile):
+    """A finished matte: a VIDEO that says why Save Video can't write it, where core has FFmpeg's words alone."""
+
+    def __init__(self, file: Path):
+        super().__init__(str(file))
+        self._place = file
+
+    def save_to(self, path: Any, *args: Any, **chosen: Any) -> None:
+        try:
+            super().save_to(path, *args, **chosen)
+        except ValueError as error:
+            raise ValueError(
+                f"{self._place.name} can't be saved so ({error}), and is saved already, in {self._place.parent}: leave "
+                "Save Video out, or choose mp4 and h264 there for a copy without alpha"
+            ) from error
 
 
 def _inputs() -> list[Any]:
@@ -234,7 +252,7 @@ class MatteVR180Video(io.ComfyNode):
         stereo = {"stereo": LAYOUTS[layout]} if second is None else {"stereo": "files", "second": "the second clip"}
         folder, summary = _run(clip, chosen | stereo | {"projection": PROJECTIONS[projection]}, second)
         eyes = summary["files"][chosen["format"]]
-        other = ExecutionBlocker(ONE_FILE) if len(eyes) == 1 else InputImpl.VideoFromFile(str(folder / eyes[1]))
+        other = ExecutionBlocker(ONE_FILE) if len(eyes) == 1 else SavedMatte(folder / eyes[1])
         return _answer(folder, summary, other)
 
     @classmethod
@@ -249,6 +267,8 @@ def _run(
     from .config import Config
     from .matte import matte, run_key
 
+    if chosen["method"] in LEARNED and chosen.get("model") is None:
+        raise ValueError(f"the method {chosen['method']!r} needs a model: connect Load Matte Model, or choose guided")
     sam2, model, prefix = (chosen.pop(name, None) for name in ("sam2", "model", "filename_prefix"))
     boxes, band, scale = chosen.pop("boxes", None), chosen.pop("band"), chosen.pop("scale")
     formats = [chosen.pop("format"), *(["png16"] if chosen.pop("pictures") or stills else [])]
@@ -278,7 +298,7 @@ def _answer(folder: Path, summary: dict[str, Any], *more: Any) -> io.NodeOutput:
     name, place = host.in_output(folder / files["preview"][0])
     shown = ui.PreviewVideo([ui.SavedResult(name, place, io.FolderType.output)])
     words = "\n".join(in_words(summary))
-    return io.NodeOutput(InputImpl.VideoFromFile(str(video)), str(folder), words, *more, ui=shown)
+    return io.NodeOutput(SavedMatte(video), str(folder), words, *more, ui=shown)
 
 
 def _masks(folder: Path, summary: dict[str, Any]) -> Any:

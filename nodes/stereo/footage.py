@@ -68,7 +68,7 @@ class StereoFootage:
                 self._settings.projection == "hequirect",
             )
             if layout.right_first and not self._separate:
-                return f"{file.name}: there is no mark for the right eye first; only the name says how the eyes lie"
+                return "there is no mark for the right eye first; only the name says how the eyes lie"
         if (arrangement or vr180) and not describe_vr(file, arrangement, vr180):
             return f"{file.suffix} has no place for marks of VR180 (st3d, sv3d); only the name says how the eyes lie"
         return None

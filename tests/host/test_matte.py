@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from clips import audio_packets, with_audio
-from comfyui import PACK, Server
-from graphs import Graph, text
+from comfyui import Server
+from graphs import Graph, shipped_matte, text
 from mattes import DISC_SIZE, disc_alpha, disc_image, read_back
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.writer import VideoWriter
@@ -21,17 +21,6 @@ from vr_scene import Person, StereoScene
 FRAMES, VR_FRAMES, VR_SIDE = 16, 10, 384
 # What moved first is not yet the whole subject; the embedded tracker has learned its shape and colours by this frame.
 SETTLED, VR_SETTLED = 8, 4
-
-
-def shipped(name: str, clip: str, **chosen: Any) -> tuple[Graph, str]:
-    """A workflow's API form with another clip, and the id of its matte node."""
-    graph = json.loads((PACK / "workflows" / "api" / f"{name}.json").read_text("utf-8"))
-    (matte,) = (id for id, node in graph.items() if node["class_type"].startswith("PP_Matte"))
-    for node in graph.values():
-        if node["class_type"] == "LoadVideo":
-            node["inputs"]["file"] = clip
-    graph[matte]["inputs"] |= chosen
-    return graph, matte
 
 
 def run(comfyui: Server, graph: Graph, matte: str) -> tuple[Path, dict[str, Any], dict[str, Any]]:
@@ -60,7 +49,7 @@ def shown_video(comfyui: Server, outputs: dict[str, Any], node: str) -> Path:
 
 def test_flat(comfyui: Server) -> None:
     clip = disc_video(comfyui, "flat_matte.mp4")
-    graph, matte = shipped("matte_video", clip.name)
+    graph, matte = shipped_matte("matte_video", clip.name)
     folder, summary, outputs = run(comfyui, graph, matte)
     assert summary["tracker"] == "embedded" and "16 frames of 160x96, person" in outputs["5"]["text"][0]
     (name,) = summary["files"]["prores4444"]
@@ -87,7 +76,7 @@ def test_vr180(comfyui: Server) -> None:
     with VideoWriter(clip, 2 * VR_SIDE, VR_SIDE, scene.rate, audio_from=str(sound)) as video:
         for frame in scene:
             video.write(frame.image)
-    graph, matte = shipped("matte_vr180", clip.name, packed_alpha=True)
+    graph, matte = shipped_matte("matte_vr180", clip.name, packed_alpha=True)
     folder, summary, outputs = run(comfyui, graph, matte)
     assert summary["stereo"]["mode"] == "master_slave" and summary["stereo"]["s_iou"]["least"] > 0.85
     assert summary["files"]["packed"] == ["vr_matte_LR_180_matte_packed_LR_180_FISHEYE_F180_alpha.mp4"]
