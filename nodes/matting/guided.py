@@ -29,9 +29,8 @@ PRESENT = 1e-3
 SPECK = RADIUS * RADIUS
 # How far off an outline is taken to be, px, as if so many px of it had been seen; and the least that is believed.
 USUALLY_OFF, SEEN, LEAST_OFF = 1.0, 8.0, 0.5
-# What the mask says of a pixel, against one measurement of its colour: so many times its depth in units of how far the
-# outline is off, which count up to the second.
-WORTH, DEEPEST = 2.0, 3.0
+# Depth, in units of how far the outline is off, up to which it counts: masks have gross errors too.
+DEEPEST = 3.0
 
 
 def guided_alpha(image: np.ndarray, trimap: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
@@ -126,7 +125,7 @@ def _lean(band: _Band, found: _Found) -> np.ndarray:
     changed = _sum(plain * np.abs(found.alpha - band.mask))
     outline = _sum(plain * 0.5 * (np.abs(depth) < 1))  # has px on both sides of it
     off = np.maximum((changed + SEEN * USUALLY_OFF) / (outline + SEEN), LEAST_OFF)
-    return WORTH * np.clip(depth / off, -DEEPEST, DEEPEST)
+    return np.clip(depth / off, -DEEPEST, DEEPEST)
 
 
 def _sum(plane: np.ndarray) -> np.ndarray:
