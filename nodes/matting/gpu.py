@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,32 +36,36 @@ def gpu_limits(job: Job, loaded: bool = False) -> Iterator[Job]:
 
     Raises:
         ValueError: the device is "cuda" and models would run on the processor.
-        OutOfMemory: a model needs more than the limit, or than the GPU has. Inside ComfyUI torch's own error stays, by
-            which ComfyUI frees what it holds.
+        OutOfMemory: a model needs more than the limit, or than is free on the GPU. Inside ComfyUI torch's own error
+            stays, by which ComfyUI frees what it holds.
     """
     limits, note = job.limits, _without_effect(job, loaded)
     if note:
         job = replace(job, notes=(*job.notes, note))
-    if note or not _set(limits):
+    held = limits.max_vram_gb > 0 and not note
+    if held:
+        _hold_to(limits.max_vram_gb)
+    try:
         yield job
-        return
+    except RuntimeError as error:
+        torch = sys.modules.get("torch")
+        if torch is None or not isinstance(error, torch.cuda.OutOfMemoryError) or host.in_comfyui():
+            raise
+        room = f"the {limits.max_vram_gb:g} GiB of max_vram_gb: raise it" if held else "is free: free some"
+        raise OutOfMemory(
+            f"the models need more of the GPU than {room}, and the same command goes on from what is finished; or "
+            f"begin anew with a smaller tile or scale, or fp16 ({str(error).split('. ')[0]})"
+        ) from error
+    finally:
+        if held:
+            _hold_to(None)
+
+
+def _hold_to(gib: float | None) -> None:
     import torch
 
     total = torch.cuda.get_device_properties(0).total_memory
-    most = min(1.0, limits.max_vram_gb * 2**30 / total) if limits.max_vram_gb else 1.0
-    torch.cuda.set_per_process_memory_fraction(most)
-    try:
-        yield job
-    except torch.OutOfMemoryError as error:
-        if host.in_comfyui():
-            raise
-        raise OutOfMemory(
-            f"the models need more of the GPU than the {most * total / 2**30:.1f} GiB that they may take: raise "
-            "max_vram_gb, and the same command goes on from the last finished segment; or begin anew with a smaller "
-            f"tile or scale, or fp16 ({str(error).split('. ')[0]})"
-        ) from error
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
+    torch.cuda.set_per_process_memory_fraction(1.0 if gib is None else min(1.0, gib * 2**30 / total))
 
 
 def _set(limits: Limits) -> bool:

@@ -26,7 +26,7 @@ def test_more_than_the_limit_is_refused_and_afterwards_is_not() -> None:
     job = Job(LEARNED, Limits(max_vram_gb=0.5))
     with gpu_limits(job) as limited:
         assert limited.notes == () and taken(256) == 256 * MIB
-    with pytest.raises(OutOfMemory, match="the 0.5 GiB that they may take: raise max_vram_gb"), gpu_limits(job):
+    with pytest.raises(OutOfMemory, match="than the 0.5 GiB of max_vram_gb: raise it"), gpu_limits(job):
         taken(1024)
     assert taken(1024) == 1024 * MIB
 
