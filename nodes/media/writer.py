@@ -51,6 +51,10 @@ EXACT_COLOURS = 0x2 | 0x40000
 # FFmpeg would delay all of a Matroska file by the priming of AAC, which lies before 0. A block may lie before it too.
 MATROSKA, KEEP_NEGATIVE = (".mkv", ".webm"), {"avoid_negative_ts": "disabled"}
 
+# Packets come in the order of their times. Where a track of sound has ended or not begun, FFmpeg would hold frames for
+# ten seconds all the same, which are gigabytes of VR180. Microseconds.
+AT_ONCE = {"max_interleave_delta": "1"}
+
 
 @contextmanager
 def replacing(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
@@ -120,7 +124,7 @@ class VideoWriter:
         self._container: Any = None
         try:
             options = KEEP_NEGATIVE if partial.suffix in MATROSKA else {"movie_timescale": str(self._clock())}
-            self._container = av.open(str(partial), "w", options=options)
+            self._container = av.open(str(partial), "w", options={**options, **AT_ONCE})
             self._video = self._add_video()
             self._audio = self._open_audio() if self._audio_from is not None else iter(())
             self._pending = next(self._audio, None)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from clips import audio_packets, number_of, shades, with_audio
+from clips import audio_packets, number_of, shades, sound_tracks, with_audio, with_sound
 from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.scene import Scene
 from physics_preserver.nodes.media.writer import LosslessWriter, VideoWriter
@@ -51,6 +51,21 @@ def test_audio_packets_are_copied_byte_for_byte(tmp_path, seconds):
     write(tmp_path / "copy.mp4", shades(24), audio_from=source)
     assert audio_packets(tmp_path / "copy.mp4") == audio_packets(source)
     assert open_clip(tmp_path / "copy.mp4").count() == 24
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_frames_are_on_disk_though_the_audio_has_ended_or_not_begun(tmp_path, suffix):
+    """FFmpeg would hold ten seconds of frames to see whether audio still comes: gigabytes, where frames are large."""
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    for name, start in (("ended", 0), ("late", 60)):
+        source = with_sound(tmp_path / f"{name}.mkv", ["aac"], seconds=0.3, start=start)
+        with LosslessWriter(tmp_path / f"a{name}{suffix}", 128, 96, Fraction(24), audio_from=source) as video:
+            for _ in range(120):
+                video.write(noise)
+            partial = tmp_path / f".a{name}.partial{suffix}"
+            assert partial.stat().st_size > 110 * noise.size
+        copied, wanted = sound_tracks(tmp_path / f"a{name}{suffix}"), sound_tracks(source)
+        assert [data for _, data in copied[0]] == [data for _, data in wanted[0]]
 
 
 def test_audio_of_a_span_starts_with_its_first_frame(tmp_path):
