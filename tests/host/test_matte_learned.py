@@ -102,11 +102,18 @@ def grey(file: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_refine_matte_gives_the_networks_alpha_in_both_runs(server: Server, disc: Any, kind: str) -> None:
+def test_refine_matte_gives_the_networks_alpha_also_when_the_model_stayed_and_when_it_was_unloaded(
+    server: Server, disc: Any, kind: str
+) -> None:
     images, trimap = disc
     expected = [network_says(kind, image, trimap) for image in images]
-    for width in (10.0, 11.0):  # another number, so that the second run isn't the first one's result
+    for width in (10.0, 11.0, 12.0):  # another number, so that the next run isn't the first one's result
+        if width == 12.0:
+            server.post("/free", {"unload_models": True})
+            server.run({"other": node("PreviewAny", source="after this run the models are certainly unloaded")})
+        start = len(server.log)
         outputs = server.run(refine(FILES[kind], kind, band=width))
+        assert ("loaded completely" in server.log[start:]) == (width != 11.0)
         shown = [grey(server.temp / item["filename"]) / 255 for item in outputs["6"]["images"]]
         assert len(shown) == FRAMES and "of width 32" in outputs["7"]["text"][0]
         for alpha, wanted in zip(shown, expected, strict=True):
