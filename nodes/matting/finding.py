@@ -89,7 +89,7 @@ class Finder:
         with self.profile.stage(DETECT):
             start = max(chosen.anchor, 0)
             found = find_anchor(clip, chosen.subject, self.detector, chosen.confidence, start)
-        self.detected[found.frame] = found.boxes
+        self.detected[found.frame] = list(found.boxes)
         return found
 
     def track(self, clip: Clip, prompts: Sequence[Prompt]) -> Track:
