@@ -1,7 +1,8 @@
 """Draw the pictures that ComfyUI shows beside the shipped graphs in its list of templates: workflows/*.jpg.
 
 The clip is the rendered scene, in both of its styles: what a graph would be given, what it shows the model, and what
-a model that keeps the physics, or one that doesn't, would make of it.
+a model that keeps the physics, or one that doesn't, would make of it. Mattes are what whole runs of the embedded
+defaults write, the subject shown on frame 0.
 
     python tests/workflows/pictures.py
 """
@@ -9,8 +10,10 @@ a model that keeps the physics, or one that doesn't, would make of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,20 +22,24 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "stereo"))
 
 from comfyui import PACK
+from graphs import write_clip
 from physics_preserver.nodes.conditioning.choices import Choices
 from physics_preserver.nodes.conditioning.plan import plan_control
 from physics_preserver.nodes.conditioning.vace import control_frames
-from physics_preserver.nodes.matting.colours import composite, foreground_colours
-from physics_preserver.nodes.matting.guided import guided_alpha
-from physics_preserver.nodes.matting.trimap import from_mask
+from physics_preserver.nodes.matting.matte import matte
+from physics_preserver.nodes.matting.settings import Job, Settings
+from physics_preserver.nodes.media.clip import Clip
+from physics_preserver.nodes.media.open import open_clip
 from physics_preserver.nodes.media.overlay import COLOURS, draw_difference, draw_overlay, tag
 from physics_preserver.nodes.media.scene import LABELS, Scene, Truth
+from physics_preserver.nodes.media.stills import write_image
 from shipped import SHIPPED
 from vr_scene import Person, StereoScene
 
 WIDTH, HEIGHT = 640, 480
 FRAMES, AIR = 25, 14  # of the clip, and the one in the middle of the jump
 BAR, GAP = 6, 4
+GREEN = (0, 200, 80)
 LETTERS = 15.0
 
 
@@ -124,31 +131,36 @@ def repair_loop() -> np.ndarray:
     )
 
 
-def keyed(clip: Scene, t: int) -> np.ndarray:
-    """A frame with everything but person and board green, their edges refined."""
-    image, mask = clip.render(t), both(clip.truth(t))
-    alpha = guided_alpha(image, from_mask(mask, 4, 4), mask)
-    return composite(foreground_colours(image, alpha), alpha, (0, 200, 80))
+def keyed(clip: Clip, masks: Mapping[str, np.ndarray], t: int, **chosen: Any) -> np.ndarray:
+    """Frame t of what a whole run writes over green, its subject shown by masks of frame 0 and tracked from there."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        shown_by = []
+        for label, mask in masks.items():
+            write_image(place / f"{label}.png", mask.astype(np.uint8) * 255)
+            shown_by.append((label, str(place / f"{label}.png")))
+        settings = Settings(
+            masks=tuple(shown_by), formats=("green-h264",), key_colour=GREEN, inside=4, outside=4, qc_every=0, **chosen
+        )
+        file = write_clip(place / "clip.mp4", clip)
+        made = matte(file, place / "made", Job(settings))["files"]["green-h264"][0]
+        return open_clip(place / "made" / made).frame(t).image
 
 
 def matte_video() -> np.ndarray:
     source = scene()
     around = both(source.truth(AIR))
-    return side_by_side(
-        shown(source.render(AIR), around, 318, words="clip"), shown(keyed(source, AIR), around, 318, words="matte")
-    )
+    made = keyed(source, dict(zip(LABELS, source.truth(0).masks, strict=True)), AIR)
+    return side_by_side(shown(source.render(AIR), around, 318, words="clip"), shown(made, around, 318, words="matte"))
 
 
 def matte_vr180() -> np.ndarray:
-    eyes = StereoScene([Person(1.4, -12), Person(2.2, 22)], size=(720, 720), frames=1, fine=True)
+    people = StereoScene([Person(1.4, -12), Person(2.2, 22)], size=(720, 720), frames=6, fine=True)
+    masks: dict[str, np.ndarray] = dict(zip(("one", "other"), people.masks(0, False), strict=True))
+    pictures = {"both eyes": people.frame(5).image, "both mattes": keyed(people, masks, 5, stereo="sbs")}
     rows = []
-    for words in ("both eyes", "both mattes"):
-        pair = []
-        for right in (False, True):
-            view, mask = eyes.view(0, right).image, np.asarray(eyes.masks(0, right).any(axis=0))
-            alpha = guided_alpha(view, from_mask(mask, 3, 3), mask)
-            made = composite(foreground_colours(view, alpha), alpha, (0, 200, 80)) if words == "both mattes" else view
-            pair.append(np.ascontiguousarray(made[240:480, 200:520]))
+    for words, image in pictures.items():
+        pair = [np.ascontiguousarray(image[240:480, left + 200 : left + 520]) for left in (0, 720)]
         row = cv2.resize(side_by_side(*pair), (WIDTH, 238), interpolation=cv2.INTER_AREA)
         tag(row, words, WIDTH / 2, 238 - 2.2 * LETTERS, LETTERS, COLOURS[2], centred=True)
         rows.append(row)
