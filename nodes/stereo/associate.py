@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..extraction.detection import Box, Detection
+from ..extraction.detection import Box, Detection, box_iou, box_overlap
 from .boxes import box_around, points_in
 from .disparity import find_disparity
 from .projections import Projection, from_pixels, to_pixels
@@ -17,6 +17,10 @@ from .rig import Rig
 LEAST, LOOSE = 0.4, 0.2
 # The middle of a box, as shares of it from each side, where its object is rather than what is around it.
 MIDDLE = 0.25
+# A box that is left over and carried to the other eye is of the detection there that shares so much of the smaller of
+# the two, unless that is much the smaller: a detector's box may have much around a person in one eye and not in the
+# other.
+PART, MUCH_SMALLER = 0.7, 0.2
 BOTH, LEFT, RIGHT = "both", "left", "right"
 
 
@@ -40,8 +44,8 @@ def associate(
     """Bring the detections of two eyes together, so that both have the same objects in the same order.
 
     Two boxes are of one object when they cover the same rows of the picture worked in, are about as wide, and their
-    sides lie apart by what the lenses allow; the best pairs are taken first. A box that only one eye has is carried to
-    the other by the disparity in its middle.
+    sides lie apart by what the lenses allow; the best pairs are taken first. A box that is left over is carried to the
+    other eye by the disparity in its middle: there it is of the box that it lies in or that lies in it, or a new one.
 
     Args:
         left, right: uint8 [H, W, 3], RGB, the eyes.
@@ -79,12 +83,24 @@ def associate(
         ):
             for n in sorted(free):
                 box = _carried(rig, lenses, items[n].box, places[n], field, valid, size)
+                match = None if box is None or seen == RIGHT else _loosely(items[n].label, box, in_right, free_right)
                 if box is None:
                     alone.append(items[n])
+                elif match is not None:
+                    pairs.append(Pair(items[n], in_right[match], BOTH))
+                    free_right.discard(match)
                 else:
                     other = replace(items[n], box=box)
                     pairs.append(Pair(items[n], other, seen) if seen == LEFT else Pair(other, items[n], seen))
     return sorted(pairs, key=lambda pair: -max(pair.left.score, pair.right.score)), alone
+
+
+def _loosely(label: str, box: Box, found: Sequence[Detection], free: set[int]) -> int | None:
+    """Which of the free detections most lies in a box that was carried to its eye, or has it in it; None: none does."""
+    shares = {n: box_overlap(box, found[n].box) / min(found[n].area, (box[2] - box[0]) * (box[3] - box[1]))
+              for n in free if found[n].label == label and box_iou(box, found[n].box) > MUCH_SMALLER}  # fmt: skip
+    best = max(shares, key=lambda n: shares[n], default=None)
+    return best if best is not None and shares[best] > PART else None
 
 
 def _to_working(rig: Rig, lens: Projection, box: Box, size: tuple[int, int]) -> Box | None:

@@ -1,5 +1,7 @@
 """People are found through flat views, and those of two eyes are brought together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from physics_preserver.nodes.extraction.detection import Detection, box_iou
@@ -133,6 +135,16 @@ def test_who_is_found_in_one_eye_gets_a_box_in_the_other(people):
     assert [pair.seen for pair in pairs] == [LEFT, BOTH, RIGHT]
     assert box_iou(pairs[0].right.box, box_of(people.masks(0, True)[0])) > 0.85
     assert box_iou(pairs[2].left.box, box_of(people.masks(0, False)[2])) > 0.85
+
+
+def test_a_box_with_much_around_its_person_is_paired_with_a_tight_one(people):
+    rig, eyes = Rig(people.projection, SIZE), [people.view(0, right).image for right in (False, True)]
+    left, right = detections(people, False, [0, 1]), detections(people, True, [0, 1])
+    x1, y1, x2, y2 = left[1].box
+    left[1] = replace(left[1], box=(x1 - 0.5 * (x2 - x1), y1, x2 + 0.5 * (x2 - x1), y2 + 0.4 * (y2 - y1)))
+    pairs, alone = associate(rig, eyes[0], eyes[1], left, right)
+    assert alone == [] and [pair.seen for pair in pairs] == [BOTH, BOTH]
+    assert [(pair.left, pair.right) for pair in pairs] == list(zip(left, right, strict=True))
 
 
 def test_boxes_in_other_rows_or_on_the_wrong_side_are_not_one_person(people):
