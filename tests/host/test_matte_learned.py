@@ -182,7 +182,8 @@ def test_matte_vr180_video_with_vitmatte_and_sam2(server: Server) -> None:
 
 
 def test_cancel_half_way_and_equal_memory_after_every_run(server: Server, large: None) -> None:
-    server.run(refine("matting/vits.pth", "mematte", "large"))
+    for band in (5.0, 6.0, 7.0):  # until libraries and allocator have what they keep
+        server.run(refine("matting/vits.pth", "mematte", "large", band=band))
     first = server.memory_mb()
     took: list[float] = []
     while len(took) < TRIES and min(took, default=LIMIT_S + 1) > LIMIT_S:
@@ -198,7 +199,7 @@ def test_cancel_half_way_and_equal_memory_after_every_run(server: Server, large:
         assert {file for file in server.temp.rglob("*") if file.is_file()} == files
     cancelled = server.settled_mb(first + SLACK_MB)
     again = server.run(refine("matting/vits.pth", "mematte", "large", band=30.0))
-    last = server.memory_mb()
+    last = server.settled_mb(first + SLACK_MB)
     print(f"cancelled after {took} s; MB: {first:.0f}, cancelled {cancelled:.0f}, again {last:.0f}")
     assert len(again["6"]["images"]) == FRAMES and min(took) <= LIMIT_S
     assert max(cancelled, last) - first < SLACK_MB
