@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..about import version
+
 KEY_LENGTH = 16
 
 # A node as ComfyUI has it: class_type, inputs, and is_changed, what the node itself says of its files.
@@ -25,7 +27,8 @@ def workflow_key(get_node: GetNode, node: str, find_files: FindFiles, without: C
     """A key that changes with everything above and on a node that can change what it makes.
 
     That is: every node above it, with its kind, its values and how it is linked; what each node says of its own files
-    (ComfyUI's fingerprints); and size and time of every file that a value names. Names of nodes don't matter.
+    (ComfyUI's fingerprints); size and time of every file that a value names; and the pack's version. Names of nodes
+    don't matter.
 
     Args:
         get_node: a node of the workflow by its id.
@@ -56,7 +59,8 @@ def workflow_key(get_node: GetNode, node: str, find_files: FindFiles, without: C
             keys[name] = hashlib.sha256(text.encode()).hexdigest()
         return keys[name]
 
-    return key_of(node, without)[:KEY_LENGTH]
+    own_and_above = key_of(node, without)
+    return hashlib.sha256(f"{version()} {own_and_above}".encode()).hexdigest()[:KEY_LENGTH]
 
 
 def _stable(value: Any, kind: str) -> Any:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..about import version
 from ..host import progress
 from ..media.clip import ClipError, Frame
-from ..media.folder import package_version, write_json
+from ..media.folder import write_json
 from ..media.writer import MATROSKA
 from .anchor import Anchor, detections_data, detections_from
 from .config import config_used
@@ -85,7 +86,7 @@ def make_matte(
     """
     videos = _videos(out, name, footage, settings)
     folder = WorkFolder(out)
-    whole = {"input": dict(identity), "settings": settings.data(), "release": package_version("physics-preserver")}
+    whole = {"input": dict(identity), "settings": settings.data(), "release": version()}
     if folder.begin(whole):
         if not limits.keep_segments:
             folder.clear()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from physics_preserver.nodes.conditioning import identity
 from physics_preserver.nodes.conditioning.identity import NeverTheSame, workflow_key
 
 GRAPH: dict[str, dict[str, Any]] = {
@@ -42,6 +43,12 @@ def test_what_does_not_matter_changes_nothing() -> None:
     for node in renamed.values():
         node["inputs"] = {k: ["x" + v[0], v[1]] if isinstance(v, list) else v for k, v in node["inputs"].items()}
     assert key(renamed, node="x4") == key(GRAPH)
+
+
+def test_another_version_of_the_pack_makes_everything_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key(GRAPH)
+    monkeypatch.setattr(identity, "version", lambda: "another")
+    assert key(GRAPH) != before
 
 
 @pytest.mark.parametrize(
