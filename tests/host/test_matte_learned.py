@@ -62,12 +62,12 @@ def write(file: Path, images: Sequence[np.ndarray]) -> Path:
 
 @pytest.fixture(scope="module")
 def disc(server: Server) -> tuple[list[np.ndarray], np.ndarray]:
-    """Frames of "disc.mp4" and the trimap of every frame of "disc_trimap.mp4"."""
+    """Frames of "masked.mp4" and the trimap of every frame of "masked_trimap.mp4"."""
     mask = np.zeros(DISC_SIZE, bool)
     mask[25:75, 25:110] = True
     trimap, images = from_mask(mask, 5, 5), [disc_image(4 * t) for t in range(FRAMES)]
-    write(server.input / "disc.mp4", images)
-    write(server.input / "disc_trimap.mp4", [np.repeat(trimap[..., None], 3, axis=2)] * FRAMES)
+    write(server.input / "masked.mp4", images)
+    write(server.input / "masked_trimap.mp4", [np.repeat(trimap[..., None], 3, axis=2)] * FRAMES)
     return images, trimap
 
 
@@ -81,7 +81,7 @@ def large(server: Server) -> None:
     write(server.input / "large_trimap.mp4", [trimap] * FRAMES)
 
 
-def refine(checkpoint: str, method: str, clip: str = "disc", **chosen: Any) -> Graph:
+def refine(checkpoint: str, method: str, clip: str = "masked", **chosen: Any) -> Graph:
     """The alpha of a clip under its trimap: as text and as pictures."""
     choices = {"method": method, "band": 10.0, "labels": "", "reuse": 0.0, "tile": 0, "overlap": -1, "as_masks": True}
     return {
