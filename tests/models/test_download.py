@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -347,6 +348,7 @@ def test_ctrl_c_ends_the_command_and_the_next_one_goes_on(entry, server, tmp_pat
     part = part_of(folder / "m.onnx")
     while not (part.exists() and part.stat().st_size >= len(DATA) // 2):
         assert process.poll() is None, process.communicate()
+    time.sleep(0.5)  # until it waits for more: Python doesn't see a signal that comes right before it begins to
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=5)
     stuck.set()
