@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..extraction.soft_logits import SoftLogits
 from ..host import progress
 from ..media.clip import Clip, ClipError
+from ..media.exchange import NAMELESS
 from ..media.track import Track, TrackBuilder
 from .anchor import Anchor
 from .finding import Found
@@ -53,17 +54,20 @@ def take_track(clip: Clip, settings: Settings, given: Track) -> Found:
 def subjects(labels: Sequence[str], subject: str) -> list[int]:
     """Places of the objects that are named by commas, those numbered "person 2" included; of all without a name.
 
+    Core's objects have no names: unless one is named by its number ("object 2"), all are meant.
+
     Raises:
         ValueError: there is none of a name.
     """
     found: set[int] = set()
+    nameless = bool(labels) and all(re.fullmatch(rf"{NAMELESS} \d+", label) for label in labels)
     for name in wanted_labels(subject):
         numbered = re.compile(rf"{re.escape(name)}( \d+)?")
         named = [n for n, label in enumerate(labels) if numbered.fullmatch(label)]
-        if not named:
+        if not named and (name.startswith(NAMELESS) or not nameless):
             raise ValueError(
                 f"the track has no {name!r}, it has: {', '.join(labels) or 'no objects'}; name one of them as subject, "
                 "or none for all of them"
             )
         found |= set(named)
-    return sorted(found) if wanted_labels(subject) else list(range(len(labels)))
+    return sorted(found) or list(range(len(labels)))

@@ -18,6 +18,9 @@ from .track import Track, TrackBuilder, unpack
 RLE_SCHEMA = "physics-preserver/rle"
 RLE_VERSION = 1
 
+# What core's objects, which have no names, are called before their number.
+NAMELESS = "object"
+
 
 def to_socket(track: Track) -> dict[str, Any]:
     """The track as core's SAM3_TRACK_DATA, with our keys beside core's.
@@ -63,7 +66,7 @@ def from_socket(data: Mapping[str, Any]) -> Track:
     if packed.ndim != 4 or len(packed) != frames:
         raise ValueError(f"packed_masks is {list(packed.shape)}, not [{frames}, objects, height, width / 8]")
     objects = packed.shape[1]
-    labels = tuple(data.get("labels") or (f"object {n + 1}" for n in range(objects)))
+    labels = tuple(data.get("labels") or (f"{NAMELESS} {n + 1}" for n in range(objects)))
     if "frame_scores" in data:
         scores = np.asarray(data["frame_scores"], np.float32)
     else:

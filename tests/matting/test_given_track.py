@@ -92,3 +92,7 @@ def test_subjects_by_name():
     assert subjects(labels, " dog, person") == [0, 1, 2]
     assert subjects(labels, "person 2") == [1]
     assert subjects(labels, "") == [0, 1, 2, 3]
+    nameless = ("object 1", "object 2")
+    assert subjects(nameless, "person") == [0, 1] and subjects(nameless, "object 2") == [1]
+    with pytest.raises(ValueError, match="no 'object 3'"):
+        subjects(nameless, "object 3")
