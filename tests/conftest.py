@@ -1,6 +1,7 @@
 """What every test may ask for: the folder of shared clips, where it exists."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,20 @@ def tiny_wan(comfyui: Server) -> Server:
     """`comfyui` with the random Wan VACE and VAE of tiny_wan.py in its model folders."""
     save_tiny_wan(comfyui.base / "models")
     return comfyui
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB: mounted when this is root and may, else skipped."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk can't be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 OUTSIDE = {"host": "a real ComfyUI", "browser": "a real Chromium", "gpu": "a GPU"}

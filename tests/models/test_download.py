@@ -292,20 +292,6 @@ def test_two_commands_do_not_write_one_file(entry, server, tmp_path, said):
     assert (tmp_path / "m.onnx").read_bytes() == DATA and names(tmp_path) == ["m.onnx"]
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 2 MiB: mounted when this is root and may, else skipped."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"a small disk can't be mounted here: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_disk_too_small_is_told_before_the_download(entry, small_disk, said):
     with pytest.raises(DownloadError, match=r"has 2\.\d MB free, and 3\.0 MB are still to come"):
         get(entry, small_disk, said.append)
